@@ -1,0 +1,247 @@
+//! Costs of the core: look-up, decision, compile, swap, parse, chain.
+//!
+//! `THREATINSIGHT_BENCH_LIST` names a real list to measure beside the generated ones.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    clippy::missing_docs_in_private_items,
+    reason = "a bench stops at the first thing that is not as it should be"
+)]
+
+mod lists;
+
+use std::hint::black_box;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use threatinsight::{
+    Action, Chain, Decision, Engine, Feed, IpZone, Kind, List, NetworkZone, ParseOptions, Policy,
+    Request, Snapshot, Timestamp, ZoneAddress, ZoneHead, ZoneUsage, Zones,
+};
+
+use self::lists::Family;
+
+const NOW: Timestamp = Timestamp(0);
+const QUERIES: usize = 1 << 16;
+const SIZES: [(usize, &str); 3] = [(10_000, "10k"), (100_000, "100k"), (1_000_000, "1M")];
+
+fn lookup(c: &mut Criterion) {
+    for (family, family_name) in Family::ALL {
+        let mut group = c.benchmark_group(format!("lookup/{family_name}"));
+        group.throughput(Throughput::Elements(QUERIES as u64));
+        for (size, size_name) in SIZES {
+            let feed = lists::feed(family, size);
+            let list = List::compile(std::slice::from_ref(&feed), NOW).unwrap();
+            for (name, queries) in [
+                ("hit", lists::hits(&feed, QUERIES)),
+                ("miss", lists::misses(family, QUERIES)),
+                ("mixed", lists::mixed(family, &feed, QUERIES)),
+            ] {
+                group.bench_with_input(BenchmarkId::new(name, size_name), &queries, |b, q| {
+                    b.iter(|| count_listed(&list, q));
+                });
+            }
+        }
+        group.finish();
+    }
+    if let Some(feed) = real_list() {
+        let list = List::compile(std::slice::from_ref(&feed), NOW).unwrap();
+        let mut group = c.benchmark_group("lookup/real");
+        group.throughput(Throughput::Elements(QUERIES as u64));
+        let queries = lists::hits(&feed, QUERIES);
+        group.bench_function("hit", |b| b.iter(|| count_listed(&list, &queries)));
+        let queries = lists::misses(Family::V4, QUERIES);
+        group.bench_function("miss", |b| b.iter(|| count_listed(&list, &queries)));
+        group.finish();
+    }
+}
+
+fn count_listed(list: &List, queries: &[IpAddr]) -> usize {
+    queries
+        .iter()
+        .filter(|address| list.contains(**address))
+        .count()
+}
+
+fn evaluate(c: &mut Criterion) {
+    let feed = lists::feed(Family::V4, 1_000_000);
+    let snapshot = snapshot(std::slice::from_ref(&feed));
+    let mut group = c.benchmark_group("evaluate/1M");
+    group.throughput(Throughput::Elements(QUERIES as u64));
+    for (name, queries) in [
+        ("hit", lists::hits(&feed, QUERIES)),
+        ("miss", lists::misses(Family::V4, QUERIES)),
+        ("mixed", lists::mixed(Family::V4, &feed, QUERIES)),
+    ] {
+        group.bench_function(name, |b| {
+            b.iter(|| {
+                for address in &queries {
+                    let _ = black_box(snapshot.evaluate(&Request::from(*address)).verdict);
+                }
+            });
+        });
+        let mut decisions: Vec<Decision<'_>> = Vec::new();
+        group.bench_function(format!("batch/{name}"), |b| {
+            b.iter(|| snapshot.evaluate_batch(&queries, Kind::Authentication, &mut decisions));
+        });
+    }
+    let engine = Engine::new(snapshot.clone());
+    let queries = lists::misses(Family::V4, QUERIES);
+    group.bench_function("miss/load", |b| {
+        b.iter(|| {
+            for address in &queries {
+                let _ = black_box(engine.load().evaluate(&Request::from(*address)).verdict);
+            }
+        });
+    });
+    let mut reader = engine.reader();
+    group.bench_function("miss/reader", |b| {
+        b.iter(|| {
+            for address in &queries {
+                let _ = black_box(reader.snapshot().evaluate(&Request::from(*address)).verdict);
+            }
+        });
+    });
+    group.finish();
+}
+
+fn chain(c: &mut Criterion) {
+    let snapshot = snapshot(&[lists::feed(Family::V4, 100_000)]);
+    let peer: IpAddr = "192.0.2.1".parse().unwrap();
+    let mut group = c.benchmark_group("chain");
+    for (name, line) in [
+        ("one-hop", "203.0.113.7"),
+        ("three-hops", "198.51.100.7, 203.0.113.7:4711, 192.0.2.2"),
+        ("ipv6", "[2001:db8::7]:443, 192.0.2.2"),
+    ] {
+        let lines = [line.as_bytes()];
+        group.bench_function(name, |b| {
+            b.iter(|| {
+                let chain = Chain::x_forwarded_for(Some(peer), black_box(&lines));
+                snapshot.evaluate(&Request::new(chain)).verdict
+            });
+        });
+    }
+    let lines: [&[u8]; 1] = [br#"for="[2001:db8::7]:443";proto=https, for=192.0.2.2"#];
+    group.bench_function("rfc7239", |b| {
+        b.iter(|| {
+            let chain = Chain::forwarded(Some(peer), black_box(&lines));
+            snapshot.evaluate(&Request::new(chain)).verdict
+        });
+    });
+    group.finish();
+}
+
+fn compile(c: &mut Criterion) {
+    let mut group = c.benchmark_group("compile");
+    group
+        .sample_size(10)
+        .measurement_time(Duration::from_secs(4));
+    for (family, family_name) in Family::ALL {
+        for (size, size_name) in SIZES {
+            let feed = [lists::feed(family, size)];
+            group.throughput(Throughput::Elements(size as u64));
+            group.bench_function(BenchmarkId::new(family_name, size_name), |b| {
+                b.iter_with_large_drop(|| List::compile(&feed, NOW).unwrap());
+            });
+        }
+    }
+    let zones = zones();
+    group.throughput(Throughput::Elements(zones.len() as u64));
+    group.bench_function("zones/200", |b| b.iter(|| Zones::compile(&zones).unwrap()));
+    group.finish();
+}
+
+fn swap(c: &mut Criterion) {
+    let snapshot = snapshot(&[lists::feed(Family::V4, 1_000_000)]);
+    let engine = Engine::new(snapshot.clone());
+    let mut group = c.benchmark_group("swap/1M");
+    group.bench_function("pointer", |b| {
+        b.iter_batched(
+            || snapshot.clone(),
+            |next| engine.swap(next),
+            BatchSize::SmallInput,
+        );
+    });
+    let configuration = snapshot.configuration().clone();
+    let extensions = snapshot.extensions().clone();
+    group.bench_function("configuration", |b| {
+        b.iter(|| {
+            engine
+                .update_configuration(&configuration, &extensions)
+                .unwrap()
+        });
+    });
+    let zones = zones();
+    group.bench_function("zones", |b| b.iter(|| engine.update_zones(&zones).unwrap()));
+    group.finish();
+}
+
+fn parse(c: &mut Criterion) {
+    let options = ParseOptions {
+        max_rejected: usize::MAX,
+        ..ParseOptions::default()
+    };
+    let mut group = c.benchmark_group("parse");
+    group.sample_size(20);
+    for (family, family_name) in Family::ALL {
+        let text = lists::text(&lists::feed(family, 100_000));
+        group.throughput(Throughput::Bytes(text.len() as u64));
+        group.bench_function(BenchmarkId::new(family_name, "100k"), |b| {
+            b.iter(|| {
+                Feed::parse("bench", text.as_bytes(), &options)
+                    .unwrap()
+                    .feed
+                    .len()
+            });
+        });
+    }
+    group.finish();
+}
+
+fn snapshot(feeds: &[Feed]) -> Snapshot {
+    let mut policy = Policy::new(Action::Block);
+    policy.zones = zones();
+    policy.configuration.exclude_zones = vec!["nzo1".to_owned(), "nzo2".to_owned()];
+    policy.compile(feeds, NOW).unwrap()
+}
+
+/// 200 zones of 20 prefixes; one is a blocklist, two have proxies.
+fn zones() -> Vec<NetworkZone> {
+    let mut numbers = lists::Numbers::new(3);
+    let mut prefix = || {
+        let [a, b, c, _] = (numbers.next() as u32 % 0xe000_0000).to_be_bytes();
+        ZoneAddress::Cidr(format!("{a}.{b}.{c}.0/24"))
+    };
+    (0..200)
+        .map(|n| {
+            let mut head = ZoneHead::new(format!("nzo{n}"), format!("zone {n}"));
+            if n == 0 {
+                head.usage = ZoneUsage::Blocklist;
+            }
+            let gateways = (0..20).map(|_| prefix()).collect();
+            let proxies = vec![ZoneAddress::Cidr("192.0.2.0/24".to_owned())];
+            NetworkZone::Ip(IpZone {
+                head,
+                gateways: Some(gateways),
+                proxies: (n == 1 || n == 2).then_some(proxies),
+                links: None,
+            })
+        })
+        .collect()
+}
+
+fn real_list() -> Option<Feed> {
+    let path = std::env::var_os("THREATINSIGHT_BENCH_LIST")?;
+    let text = std::fs::read(path).unwrap();
+    Some(
+        Feed::parse("real", &text, &ParseOptions::default())
+            .unwrap()
+            .feed,
+    )
+}
+
+criterion_group!(benches, lookup, evaluate, chain, compile, swap, parse);
+criterion_main!(benches);

@@ -1,0 +1,31 @@
+default:
+    @just --list
+
+test *arguments:
+    cargo test --workspace {{ arguments }}
+
+lint:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- -D warnings
+
+doc:
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+
+bench *arguments:
+    cargo bench {{ arguments }}
+
+# One fuzz target for a while: `just fuzz feed 60`.
+fuzz target seconds="60":
+    mkdir -p fuzz/corpus/{{ target }}
+    cargo +nightly fuzz run {{ target }} fuzz/corpus/{{ target }} fuzz/seeds/{{ target }} -- -max_total_time={{ seconds }}
+
+# The oldest compiler that Cargo.toml promises.
+msrv:
+    cargo +1.88 check --workspace --all-targets
+
+deny:
+    cargo deny check
+
+# Everything that a change must pass.
+ci:
+    .ci/run
