@@ -40,6 +40,7 @@ use crate::zone::{IpZone, NetworkZone, ZoneAddress, ZoneSet, ZoneTrie, ZoneUsage
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
 #[non_exhaustive]
 pub struct Explanation {
     /// The verdict of [`Snapshot::evaluate`].
@@ -75,6 +76,7 @@ pub struct Explanation {
 /// One hop of the chain, and what it was taken for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
 pub struct ExplainedHop {
     /// The hop as it was written.
     pub text: String,
@@ -106,6 +108,7 @@ pub enum HopRole {
 /// An entry that covers the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
 pub struct CoveringEntry {
     /// The feed's name.
     pub feed: String,
@@ -124,6 +127,7 @@ pub struct CoveringEntry {
 /// A zone that contains the chain, or a hop of which decides.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
 pub struct ExplainedZone {
     /// The zone's id, if it has one.
     pub id: Option<String>,
@@ -144,6 +148,7 @@ pub struct ExplainedZone {
 /// One thing that, changed alone, gives another verdict.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
 pub struct Change {
     /// What to change, in words.
     pub change: String,

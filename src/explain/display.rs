@@ -128,7 +128,8 @@ impl fmt::Display for ExplainedHop {
         } = self;
         match address {
             Some(address) => write!(f, "{address}")?,
-            None => write!(f, "`{text}`")?,
+            // What a client wrote must not reach the terminal as control characters.
+            None => write!(f, "`{}`", text.escape_debug())?,
         }
         match role {
             HopRole::TrustedProxy => write!(f, ", trusted proxy of {}", trusted_by.join(", "))?,

@@ -209,11 +209,15 @@ impl fmt::Display for FeedError {
                 );
             }
             Kind::NoEntry { lines, first } => {
-                write!(f, "no entry in {lines} lines")?;
+                write!(f, "found no entry in {lines} line{}", plural(*lines))?;
                 first
             }
             Kind::TooManyRejected { limit, first } => {
-                write!(f, "more than {limit} lines rejected")?;
+                write!(
+                    f,
+                    "rejected more than {limit} line{}",
+                    plural(*limit as u64)
+                )?;
                 first
             }
         };
@@ -222,6 +226,10 @@ impl fmt::Display for FeedError {
             None => Ok(()),
         }
     }
+}
+
+const fn plural(count: u64) -> &'static str {
+    if count == 1 { "" } else { "s" }
 }
 
 impl Error for FeedError {}

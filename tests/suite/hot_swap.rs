@@ -156,6 +156,25 @@ fn after_a_swap_has_returned_every_evaluation_sees_it() {
 }
 
 #[test]
+fn every_swap_replaces_another_snapshot() {
+    let served = snapshot(FIRST, SECOND);
+    let engine = Engine::new(served.clone());
+    let swap = || -> Vec<u64> {
+        let swaps = (0..SWAPS).map(|_| engine.swap(served.clone()).generation());
+        swaps.collect()
+    };
+    let mut replaced: Vec<u64> = thread::scope(|scope| {
+        let threads = [scope.spawn(swap), scope.spawn(swap)];
+        threads
+            .into_iter()
+            .flat_map(|thread| thread.join().unwrap())
+            .collect()
+    });
+    replaced.sort_unstable();
+    assert!(replaced.into_iter().eq(1..=2 * SWAPS as u64));
+}
+
+#[test]
 fn updates_of_different_parts_are_never_lost() {
     let engine = Engine::new(snapshot(FIRST, SECOND));
     thread::scope(|scope| {

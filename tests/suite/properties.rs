@@ -1,10 +1,12 @@
 //! Laws.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use proptest::prelude::*;
 use proptest::sample::Index;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
 use threatinsight::{
     Action, AddressRange, Admission, Edition, Explanation, Feed, FeedParser, Kind, Level,
     NetworkZone, ParseOptions, Policy, Prefix, Reason, Stage, Timestamp, Verdict, ZoneStatus,
@@ -292,6 +294,26 @@ proptest! {
         prop_assert_eq!(size, u128::from(count) + 1);
         prop_assert_eq!(prefixes.len(), fewest(bits(first), bits(last), 0, 128));
     }
+}
+
+/// Laws over requests that all end at one stage would hold of anything.
+#[test]
+fn random_requests_reach_every_stage() {
+    let mut runner = TestRunner::deterministic();
+    let mut reached: BTreeMap<Stage, usize> = BTreeMap::new();
+    for _ in 0..400 {
+        let (world, asked) = (world(), requests())
+            .new_tree(&mut runner)
+            .unwrap()
+            .current();
+        for asked in asked {
+            *reached
+                .entry(asked.by_oracle(&world.oracle()).stage)
+                .or_default() += 1;
+        }
+    }
+    assert_eq!(reached.len(), 9, "{reached:?}");
+    assert!(reached.values().all(|times| *times >= 20), "{reached:?}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The cases of `tests/data`, which the library runs too, through the command.
+//! The cases of `tests/data`, which the library runs too, and the quickstart, through the command.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -162,4 +162,31 @@ fn policies() {
             Err(format!("{outcome:?}"))
         }
     });
+}
+
+#[test]
+fn the_quickstart_shows_what_it_is_expected_to() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/quickstart");
+    let read = |file: &str| fs::read(directory.join(file)).unwrap();
+    let sandbox = Sandbox::new([]);
+    for file in ["scanners.txt", "policy.json"] {
+        sandbox.write(file, &read(file));
+    }
+    let output = sandbox.pipe(
+        "evaluate --feed scanners.txt --policy policy.json",
+        &read("requests.log"),
+    );
+    let expected = String::from_utf8(read("expected.txt")).unwrap();
+    assert_eq!(output.done(), expected);
+    for shown in [
+        "\tallow\texempt\t",
+        "\tblock\tblocklisted\t",
+        "\tlog\tunknown-client\t-\n",
+        "\tallow\tnot-listed\t",
+        "\tallow\texcluded\t",
+        "\tblock\tlisted\t",
+        "\tlog\tlisted\t",
+    ] {
+        assert!(expected.contains(shown), "no line shows `{shown}`");
+    }
 }

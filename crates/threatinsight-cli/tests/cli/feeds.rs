@@ -167,7 +167,7 @@ fn too_many_rejected_lines_refuse_the_feed() {
         sandbox
             .run("evaluate --feed a.txt --max-rejected 1 192.0.2.1")
             .refused(),
-        "threatinsight: a.txt: more than 1 lines rejected; the first is \
+        "threatinsight: a.txt: rejected more than 1 line; the first is \
          line 2: prefix length 33 is longer than 32 in `192.0.2.0/33`\n"
     );
     assert_eq!(
