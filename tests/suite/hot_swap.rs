@@ -1,7 +1,7 @@
 //! One request is judged by exactly one snapshot, and after a swap by the new one.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 
 use threatinsight::{
@@ -159,19 +159,19 @@ fn after_a_swap_has_returned_every_evaluation_sees_it() {
 fn every_swap_replaces_another_snapshot() {
     let served = snapshot(FIRST, SECOND);
     let engine = Engine::new(served.clone());
+    let together = Barrier::new(4);
     let swap = || -> Vec<u64> {
-        let swaps = (0..SWAPS).map(|_| engine.swap(served.clone()).generation());
+        together.wait();
+        let swaps = (0..5 * SWAPS).map(|_| engine.swap(served.clone()).generation());
         swaps.collect()
     };
     let mut replaced: Vec<u64> = thread::scope(|scope| {
-        let threads = [scope.spawn(swap), scope.spawn(swap)];
-        threads
-            .into_iter()
-            .flat_map(|thread| thread.join().unwrap())
-            .collect()
+        let threads = [swap; 4].map(|swap| scope.spawn(swap));
+        let swapped = threads.into_iter().map(|thread| thread.join().unwrap());
+        swapped.flatten().collect()
     });
     replaced.sort_unstable();
-    assert!(replaced.into_iter().eq(1..=2 * SWAPS as u64));
+    assert!(replaced.into_iter().eq(1..=20 * SWAPS as u64));
 }
 
 #[test]
