@@ -2,7 +2,7 @@ default:
     @just --list
 
 test *arguments:
-    cargo test --workspace {{ arguments }}
+    cargo test {{ arguments }}
 
 lint:
     cargo fmt --all --check

@@ -8,7 +8,8 @@ use arc_swap::{ArcSwap, Cache, Guard};
 
 use crate::configuration::{Configuration, Extensions};
 use crate::error::CompileError;
-use crate::list::List;
+use crate::feed::Timestamp;
+use crate::list::{Delta, List};
 use crate::snapshot::Snapshot;
 use crate::zone::{NetworkZone, Zones};
 
@@ -69,6 +70,31 @@ impl Engine {
     pub fn update_list(&self, list: List) -> Arc<Snapshot> {
         let swap = self.begin();
         let next = swap.current.with_list(list);
+        swap.finish(next)
+    }
+
+    /// Changes the list by `delta` alone and returns the snapshot that was served; see
+    /// [`List::update`].
+    ///
+    /// # Errors
+    ///
+    /// When there would be too many feeds. What is being served does not change.
+    pub fn change_list(
+        &self,
+        delta: &Delta<'_>,
+        now: Timestamp,
+    ) -> Result<Arc<Snapshot>, CompileError> {
+        let swap = self.begin();
+        let list = swap.current.list().update(delta, now)?;
+        let next = swap.current.with_list(list);
+        Ok(swap.finish(next))
+    }
+
+    /// Takes the entries that no longer live at `now` out of the list and returns the snapshot
+    /// that was served; see [`List::expire`].
+    pub fn expire_list(&self, now: Timestamp) -> Arc<Snapshot> {
+        let swap = self.begin();
+        let next = swap.current.with_list(swap.current.list().expire(now));
         swap.finish(next)
     }
 

@@ -6,6 +6,7 @@
 mod changes;
 mod display;
 
+use std::cmp::Reverse;
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::address::embedded_ipv4;
@@ -174,10 +175,13 @@ impl Snapshot {
         let judged = client.map(|client| client.address);
         let scope = Scope::new(request.kind, &rules.extensions);
         let all = Scope::everything(&rules.extensions);
-        let listings: Vec<Listing<'_>> = judged
-            .and_then(|client| self.list().threat(client, all))
-            .map(|threat| threat.listings().collect())
-            .unwrap_or_default();
+        let covering = judged.and_then(|client| self.list().threat(client, all));
+        let mut listings: Vec<Listing<'_>> = covering.iter().flat_map(Threat::listings).collect();
+        listings.sort_by_key(|listing| {
+            let Listing { feed, entry } = listing;
+            let own = judged.is_some_and(|client| entry.prefix.contains(client));
+            (!own, Reverse(entry.prefix.length()), *feed)
+        });
         let threat = judged
             .zip(scope)
             .and_then(|(c, s)| self.list().threat(c, s));

@@ -11,7 +11,8 @@ pub use self::parse::{
 
 use std::fmt;
 
-use crate::prefix::{Bits, Bits4, Bits6, Family, Prefix, PrefixBits};
+use crate::prefix::{Family, Prefix};
+use crate::row::Row;
 use crate::threat::{Level, Pattern, Patterns};
 
 /// A moment, in seconds since the Unix epoch. The core has no clock: whoever calls it has.
@@ -76,7 +77,7 @@ impl Entry {
 
 /// One named source of suspicious prefixes.
 ///
-/// Kept as columns, 12 bytes an IPv4 entry and 32 an IPv6 entry.
+/// Kept as columns, 12 bytes an IPv4 entry and 24 an IPv6 entry.
 ///
 /// ```
 /// use threatinsight::{Feed, ParseOptions};
@@ -102,105 +103,6 @@ pub struct Feed {
     pub(crate) rows6: Vec<Row<u128>>,
 }
 
-/// An entry as a feed stores it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Row<B> {
-    pub(crate) bits: B,
-    pub(crate) expires: Expiry,
-    pub(crate) length: u8,
-    pub(crate) attributes: Attributes,
-}
-
-const _: () = assert!(size_of::<Row<u32>>() == 12);
-const _: () = assert!(size_of::<Row<u128>>() == 32);
-
-impl<B: Bits> Row<B> {
-    fn new(prefix: PrefixBits<B>, entry: &Entry) -> Self {
-        Self {
-            bits: prefix.bits,
-            expires: entry.expires.into(),
-            length: prefix.length,
-            attributes: Attributes::new(entry.level, entry.patterns),
-        }
-    }
-
-    pub(crate) const fn prefix(&self) -> PrefixBits<B> {
-        PrefixBits {
-            bits: self.bits,
-            length: self.length,
-        }
-    }
-
-    fn entry(self) -> Entry {
-        Entry {
-            prefix: B::prefix(self.prefix()),
-            level: self.attributes.level(),
-            patterns: self.attributes.patterns(),
-            expires: self.expires.into(),
-        }
-    }
-}
-
-/// Seconds since the Unix epoch in 32 bits; the greatest value is never.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Expiry(u32);
-
-impl Expiry {
-    /// The later of this expiry and `moment`, if there is one.
-    pub(crate) fn extended_to(self, moment: Option<Timestamp>) -> Self {
-        moment.map_or(self, |moment| self.max(Some(moment).into()))
-    }
-
-    /// Whether an entry with this expiry lives at `now`.
-    pub(crate) fn is_after(self, now: Timestamp) -> bool {
-        self == Self::from(None) || u64::from(self.0) > now.0
-    }
-
-    pub(crate) const fn word(self) -> u64 {
-        self.0 as u64
-    }
-}
-
-impl From<Option<Timestamp>> for Expiry {
-    fn from(expires: Option<Timestamp>) -> Self {
-        Self(expires.map_or(u32::MAX, |Timestamp(seconds)| {
-            u32::try_from(seconds).map_or(u32::MAX - 1, |s| s.min(u32::MAX - 1))
-        }))
-    }
-}
-
-impl From<Expiry> for Option<Timestamp> {
-    fn from(expiry: Expiry) -> Self {
-        (expiry.0 != u32::MAX).then_some(Timestamp(expiry.0.into()))
-    }
-}
-
-/// Level and patterns in one byte: the level in the low two bits, the patterns above.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Attributes(u8);
-
-impl Attributes {
-    pub(crate) const fn new(level: Level, patterns: Patterns) -> Self {
-        Self(level as u8 | patterns.bits() << 2)
-    }
-
-    pub(crate) const fn level(self) -> Level {
-        match self.0 & 3 {
-            0 => Level::Low,
-            1 => Level::Medium,
-            _ => Level::High,
-        }
-    }
-
-    pub(crate) const fn patterns(self) -> Patterns {
-        Patterns::from_bits(self.0 >> 2)
-    }
-
-    pub(crate) const fn word(self) -> u64 {
-        self.0 as u64
-    }
-}
-
 impl Feed {
     /// A feed without entries.
     #[must_use]
@@ -216,17 +118,9 @@ impl Feed {
     /// Adds one entry as it is. Admission is for lists from outside: see [`FeedParser`].
     pub fn push(&mut self, entry: Entry) {
         match entry.prefix.family() {
-            Family::V4(prefix) => self.push4(prefix, &entry),
-            Family::V6(prefix) => self.push6(prefix, &entry),
+            Family::V4(prefix) => self.rows4.push(Row::new(prefix, &entry)),
+            Family::V6(prefix) => self.rows6.push(Row::new(prefix, &entry)),
         }
-    }
-
-    fn push4(&mut self, prefix: Bits4, entry: &Entry) {
-        self.rows4.push(Row::new(prefix, entry));
-    }
-
-    fn push6(&mut self, prefix: Bits6, entry: &Entry) {
-        self.rows6.push(Row::new(prefix, entry));
     }
 
     /// The name, by which decisions and explanations refer to the feed.
@@ -249,8 +143,8 @@ impl Feed {
 
     /// The entries: IPv4 first, in the order they were added.
     pub fn entries(&self) -> impl Iterator<Item = Entry> {
-        let rows4 = self.rows4.iter().map(|row| row.entry());
-        rows4.chain(self.rows6.iter().map(|row| row.entry()))
+        let rows4 = self.rows4.iter().map(Row::entry);
+        rows4.chain(self.rows6.iter().map(Row::entry))
     }
 }
 

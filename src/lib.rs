@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod address;
+mod bits;
 mod chain;
 mod configuration;
 mod decision;
@@ -13,6 +14,7 @@ mod feed;
 mod list;
 mod prefix;
 mod request;
+mod row;
 mod snapshot;
 mod threat;
 mod trie;
@@ -29,7 +31,7 @@ pub use self::feed::{
     Admission, Entry, EntryText, Feed, FeedError, FeedParser, FeedReport, ParseOptions, ParsedFeed,
     RejectReason, RejectedLine, Timestamp,
 };
-pub use self::list::{List, Listing, Threat};
+pub use self::list::{Delta, List, Listing, Threat};
 pub use self::prefix::{AddressRange, Prefix, PrefixError};
 pub use self::request::{Kind, Request};
 pub use self::snapshot::Snapshot;

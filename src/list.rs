@@ -1,32 +1,73 @@
 //! The list: every live entry of every feed, compiled.
 //!
-//! Each family is a trie from an address to the longest listed prefix that covers it, and beside
-//! it the prefixes in ascending order, each with the next shorter prefix that covers it and with
-//! its entries. All covering entries count, so a hit walks that chain; a miss never reads it.
+//! Two structures for each family. `members` answers whether an address is listed, in as few
+//! bytes as possible; `entries` says what is known about it and is read only on a hit. Both are
+//! persistent: an update shares what it does not touch.
 
+mod blocks;
+mod cover;
+mod entries;
+mod members4;
+mod members6;
+mod parallel;
+mod sort;
 mod table;
 mod threat;
 
 pub(crate) use self::threat::Scope;
 pub use self::threat::{Listing, Threat};
 
+use std::borrow::Cow;
 use std::net::IpAddr;
+use std::sync::Arc;
 
-use self::table::{ListedRow, Table};
+use ahash::AHashMap;
+
+use self::entries::{Change, Kind};
+use self::table::{Family, Table};
 use crate::address::canonical;
+use crate::bits::Bits;
 use crate::digest::{Digest, Fact};
 use crate::error::{CompileError, Warning};
 use crate::feed::{Entry, Feed, Timestamp};
-use crate::prefix::{Bits, MAPPED_RANGE, Prefix, distinct_addresses};
+use crate::prefix::{self, MAPPED_RANGE, Prefix, distinct_addresses};
+use crate::row::{Expiry, Row};
 
 /// Every live entry of every feed, compiled; immutable.
-#[derive(Debug)]
+///
+/// Made whole by [`compile`](Self::compile), or from another list by [`update`](Self::update) and
+/// [`expire`](Self::expire), which cost what changed and share the rest.
+#[derive(Clone, Debug)]
 pub struct List {
-    feeds: Vec<String>,
+    feeds: Arc<[Source]>,
     v4: Table<u32>,
     v6: Table<u128>,
-    digest: Digest,
 }
+
+/// What the list knows about a feed besides its entries.
+#[derive(Clone, Debug)]
+struct Source {
+    name: String,
+    /// Begins the facts of the feed's entries.
+    fact: Fact,
+    /// Until when the feed's source vouches for every entry.
+    asserted_until: Option<Timestamp>,
+}
+
+/// What changes in a list: first the removals, then the additions.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Delta<'a> {
+    /// Feeds and the prefixes they no longer list.
+    pub removals: &'a [(&'a str, Prefix)],
+    /// Feeds, new ones among them, and the entries they list now.
+    pub additions: &'a [(&'a str, Entry)],
+}
+
+/// As many feeds as a row can tell apart.
+const FEED_LIMIT: usize = 1 << 16;
+
+/// As many entries of one family as the references between its parts can tell apart.
+const ENTRY_LIMIT: usize = 1 << 26;
 
 impl List {
     /// Compiles the entries that live at `now`.
@@ -36,11 +77,12 @@ impl List {
     ///
     /// # Complexity
     ///
-    /// O(n log n) for the sort, then one pass.
+    /// O(n): a few passes over the IPv4 entries; IPv6 entries are sorted by comparison.
     ///
     /// # Errors
     ///
-    /// When two feeds have one name, or there are more than 65,535 feeds or 2³¹ - 2 prefixes.
+    /// When two feeds have one name, or there are more than 65,536 feeds or 2²⁶ (67,108,864)
+    /// entries of one address family.
     pub fn compile(feeds: &[Feed], now: Timestamp) -> Result<Self, CompileError> {
         let mut named: Vec<&Feed> = feeds.iter().collect();
         named.sort_by_key(|feed| feed.name());
@@ -50,45 +92,221 @@ impl List {
         }) {
             return Err(CompileError::duplicate_feed(name));
         }
-        if named.len() >= usize::from(u16::MAX) {
-            return Err(CompileError::too_many(
-                "feeds",
-                named.len(),
-                u16::MAX.into(),
-            ));
+        if named.len() > FEED_LIMIT {
+            return Err(CompileError::too_many("feeds", named.len(), FEED_LIMIT));
         }
-        let tags: Vec<Fact> = named
+        let sources = named
             .iter()
-            .map(|feed| Fact::new(1).text(feed.name()))
-            .collect();
-        let (v4, digest4) = Table::compile(&named, |feed| &feed.rows4, now, &tags)?;
-        let (v6, digest6) = Table::compile(&named, |feed| &feed.rows6, now, &tags)?;
+            .map(|feed| Source::new(feed.name(), feed.asserted_until));
+        let sources: Arc<[Source]> = sources.collect();
+        let facts: Vec<Fact> = sources.iter().map(|source| source.fact).collect();
         Ok(Self {
-            feeds: named.iter().map(|feed| feed.name().to_owned()).collect(),
-            v4,
-            v6,
-            digest: digest4 + digest6,
+            v4: Table::build(&borrowed(&live(&named, |feed| &feed.rows4, now)), &facts),
+            v6: Table::build(&borrowed(&live(&named, |feed| &feed.rows6, now)), &facts),
+            feeds: sources,
         })
+    }
+
+    /// This list without the removed entries and then with those of the added entries that live
+    /// at `now`: equal to a list compiled from the entries there are then.
+    ///
+    /// ```
+    /// use threatinsight::{Delta, Entry, Feed, List, Timestamp};
+    ///
+    /// let mut feed = Feed::new("scanners");
+    /// feed.push(Entry::new("203.0.113.0/24".parse().unwrap()));
+    /// let list = List::compile(&[feed], Timestamp(0)).unwrap();
+    ///
+    /// let next = list
+    ///     .update(
+    ///         &Delta {
+    ///             removals: &[("scanners", "203.0.113.0/24".parse().unwrap())],
+    ///             additions: &[("scanners", Entry::new("198.51.100.7".parse().unwrap()))],
+    ///         },
+    ///         Timestamp(0),
+    ///     )
+    ///     .unwrap();
+    /// assert!(next.contains("198.51.100.7".parse().unwrap()));
+    /// assert!(!next.contains("203.0.113.7".parse().unwrap()));
+    /// ```
+    ///
+    /// # Complexity
+    ///
+    /// Proportional to the change, but for copying 256 KiB a family; what is not touched is
+    /// shared.
+    ///
+    /// # Errors
+    ///
+    /// When there would be more than 65,536 feeds, or more than 2²⁶ entries of one address family.
+    pub fn update(&self, delta: &Delta<'_>, now: Timestamp) -> Result<Self, CompileError> {
+        let mut sources = Cow::Borrowed(&*self.feeds);
+        let mut places: AHashMap<&str, u16> =
+            AHashMap::with_capacity_and_hasher(self.feeds.len(), crate::zone::fixed_hasher());
+        places.extend(
+            self.feeds
+                .iter()
+                .map(|source| source.name.as_str())
+                .zip(0..),
+        );
+        let mut changes4 = Vec::new();
+        let mut changes6 = Vec::new();
+        let mut change = |feed, entry: &Entry, kind| match entry.prefix.family() {
+            prefix::Family::V4(prefix) => {
+                let row = Row::new(prefix, entry).of_feed(feed);
+                changes4.push(Change { row, kind });
+            }
+            prefix::Family::V6(prefix) => {
+                let row = Row::new(prefix, entry).of_feed(feed);
+                changes6.push(Change { row, kind });
+            }
+        };
+        for (feed, prefix) in delta.removals {
+            // A feed that is not there has nothing to be removed.
+            if let Some(place) = places.get(feed) {
+                change(*place, &Entry::new(*prefix), Kind::Remove);
+            }
+        }
+        for (feed, entry) in delta.additions {
+            let place = match places.get(feed) {
+                Some(place) => *place,
+                None => {
+                    let count = sources.len();
+                    let place = u16::try_from(count)
+                        .map_err(|_| CompileError::too_many("feeds", count + 1, FEED_LIMIT))?;
+                    sources.to_mut().push(Source::new(feed, None));
+                    places.insert(feed, place);
+                    place
+                }
+            };
+            let asserted = sources
+                .get(usize::from(place))
+                .and_then(|s| s.asserted_until);
+            if Expiry::from(entry.expires).is_live(asserted, now) {
+                change(place, entry, Kind::Add);
+            }
+        }
+        check_entries(self.v4.entries().len() + changes4.len())?;
+        check_entries(self.v6.entries().len() + changes6.len())?;
+        let feeds = match sources {
+            Cow::Borrowed(_) => Arc::clone(&self.feeds),
+            Cow::Owned(sources) => sources.into(),
+        };
+        Ok(self.changed(feeds, changes4, changes6))
+    }
+
+    /// This list without the entries that no longer live at `now`.
+    ///
+    /// # Complexity
+    ///
+    /// As [`update`](Self::update), and a look at whatever holds an entry that has expired; where
+    /// a feed is asserted beyond its entries' expiries, at those too.
+    #[must_use]
+    pub fn expire(&self, now: Timestamp) -> Self {
+        let asserted = |feed: u16| {
+            let source = self.feeds.get(usize::from(feed));
+            source.and_then(|source| source.asserted_until)
+        };
+        let mut dead4 = Vec::new();
+        self.v4.entries().expired(now, |row| {
+            if !row.expires.is_live(asserted(row.feed), now) {
+                dead4.push(Change {
+                    row: *row,
+                    kind: Kind::Expire,
+                });
+            }
+        });
+        let mut dead6 = Vec::new();
+        self.v6.entries().expired(now, |row| {
+            if !row.expires.is_live(asserted(row.feed), now) {
+                dead6.push(Change {
+                    row: *row,
+                    kind: Kind::Expire,
+                });
+            }
+        });
+        self.changed(Arc::clone(&self.feeds), dead4, dead6)
+    }
+
+    /// This list with another moment until which a feed's source vouches for its entries: what a
+    /// source that answered "not modified" is worth. No effect when there is no such feed.
+    #[must_use]
+    pub fn assert(&self, feed: &str, until: Option<Timestamp>) -> Self {
+        let mut feeds = self.feeds.to_vec();
+        for source in feeds.iter_mut().filter(|source| source.name == feed) {
+            source.asserted_until = until;
+        }
+        Self {
+            feeds: feeds.into(),
+            ..self.clone()
+        }
+    }
+
+    fn changed(
+        &self,
+        feeds: Arc<[Source]>,
+        changes4: Vec<Change<u32>>,
+        changes6: Vec<Change<u128>>,
+    ) -> Self {
+        let facts: Vec<Fact> = feeds.iter().map(|source| source.fact).collect();
+        Self {
+            v4: self.v4.update(changes4, &facts),
+            v6: self.v6.update(changes6, &facts),
+            feeds,
+        }
     }
 
     /// Whether an entry covers `address` itself, whatever an embedded address says.
     ///
     /// # Complexity
     ///
-    /// At most 3 node reads for IPv4 and 15 for IPv6, however long the list; no allocation.
+    /// At most three reads that depend on each other for IPv4, and about as many for IPv6,
+    /// however long the list; no allocation.
     #[must_use]
     #[inline]
     pub fn contains(&self, address: IpAddr) -> bool {
         match canonical(address) {
-            IpAddr::V4(v4) => self.v4.longest(v4.to_bits()).is_some(),
-            IpAddr::V6(v6) => self.v6.longest(v6.to_bits()).is_some(),
+            IpAddr::V4(v4) => self.v4.contains(v4.to_bits()),
+            IpAddr::V6(v6) => self.v6.contains(v6.to_bits()),
+        }
+    }
+
+    /// Whether an entry covers each of `addresses` itself, into `listed`, as far as both reach:
+    /// [`contains`](Self::contains) for many, with the reads of several addresses in flight at
+    /// once.
+    ///
+    /// ```
+    /// use threatinsight::{Entry, Feed, List, Timestamp};
+    ///
+    /// let mut feed = Feed::new("scanners");
+    /// feed.push(Entry::new("203.0.113.0/24".parse().unwrap()));
+    /// let list = List::compile(&[feed], Timestamp(0)).unwrap();
+    ///
+    /// let addresses = ["203.0.113.7".parse().unwrap(), "2001:db8::7".parse().unwrap()];
+    /// let mut listed = [false; 2];
+    /// list.contains_each(&addresses, &mut listed);
+    /// assert_eq!(listed, [true, false]);
+    /// ```
+    pub fn contains_each(&self, addresses: &[IpAddr], listed: &mut [bool]) {
+        const GROUP: usize = 128;
+        let groups = addresses.chunks(GROUP).zip(listed.chunks_mut(GROUP));
+        for (addresses, listed) in groups {
+            let mut v4 = Lanes::<u32, GROUP>::new();
+            let mut v6 = Lanes::<u128, GROUP>::new();
+            for (address, lane) in addresses.iter().zip(0..) {
+                match canonical(*address) {
+                    IpAddr::V4(address) => v4.push(address.to_bits(), lane),
+                    IpAddr::V6(address) => v6.push(address.to_bits(), lane),
+                }
+            }
+            v4.answer(&self.v4, listed);
+            v6.answer(&self.v6, listed);
         }
     }
 
     /// How many entries live, repeated ones counted once.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.v4.len() + self.v6.len()
+        self.v4.entries().len() + self.v6.entries().len()
     }
 
     /// Whether no entry lives.
@@ -97,55 +315,52 @@ impl List {
         self.len() == 0
     }
 
-    /// The names of the feeds, in ascending order.
+    /// The names of the feeds: ascending when compiled, new ones of an update after them.
     pub fn feeds(&self) -> impl Iterator<Item = &str> {
-        self.feeds.iter().map(String::as_str)
+        self.feeds.iter().map(|source| source.name.as_str())
     }
 
-    /// Every live entry with its feed: IPv4 first, by prefix, then by feed.
+    /// Every live entry with its feed: IPv4 first, ascending by prefix.
     pub fn listings(&self) -> impl Iterator<Item = Listing<'_>> {
-        let v4 = self
-            .v4
-            .all()
-            .map(|(prefix, row)| (u32::prefix(prefix), row));
-        let v6 = self
-            .v6
-            .all()
-            .map(|(prefix, row)| (u128::prefix(prefix), row));
-        v4.chain(v6).map(|(prefix, row)| self.listing(prefix, row))
+        let v4 = self.v4.entries().iter().map(|row| self.listing(row));
+        v4.chain(self.v6.entries().iter().map(|row| self.listing(row)))
     }
 
     /// How many IPv4 addresses are listed, each counted once.
     #[must_use]
     pub fn distinct_ipv4(&self) -> u128 {
-        distinct_addresses(self.v4.prefixes().map(u32::prefix))
+        distinct_addresses(self.v4.entries().iter().map(|row| row.prefix().into()))
     }
 
     /// How many IPv6 addresses are listed, each counted once; saturates at 2¹²⁸ - 1.
     #[must_use]
     pub fn distinct_ipv6(&self) -> u128 {
-        distinct_addresses(self.v6.prefixes().map(u128::prefix))
+        distinct_addresses(self.v6.entries().iter().map(|row| row.prefix().into()))
     }
 
-    /// A digest of the live entries, independent of the order they came in.
+    /// A digest of the live entries, independent of the order they came in and of how the list
+    /// was made.
     #[must_use]
-    pub const fn digest(&self) -> Digest {
-        self.digest
+    pub fn digest(&self) -> Digest {
+        self.v4.digest() + self.v6.digest()
     }
 
-    /// Bytes on the heap.
+    /// Bytes on the heap, those shared with other lists included.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.v4.bytes() + self.v6.bytes() + self.feeds.iter().map(String::len).sum::<usize>()
+        let names = self.feeds.iter().map(|source| source.name.len());
+        size_of_val(&*self.feeds) + names.sum::<usize>() + self.v4.bytes() + self.v6.bytes()
     }
 
     /// Feeds whose prefixes look as if they listed IPv4 addresses, and do not.
     pub(crate) fn warnings(&self) -> impl Iterator<Item = Warning> {
-        let covering = self.v6.covering_prefix(MAPPED_RANGE);
-        covering.map(|(prefix, row)| {
-            let listing = self.listing(u128::prefix(prefix), row);
-            Warning::feed_covers_mapped_range(listing.feed, listing.entry.prefix)
-        })
+        let covering = self.v6.covering(MAPPED_RANGE.bits);
+        covering
+            .filter(|row| row.prefix().covers(MAPPED_RANGE))
+            .map(|row| {
+                let listing = self.listing(row);
+                Warning::feed_covers_mapped_range(listing.feed, listing.entry.prefix)
+            })
     }
 
     /// What is known about `client`, a canonical address, from the entries in `scope`.
@@ -154,15 +369,95 @@ impl List {
         Threat::of(self, client, scope)
     }
 
-    fn listing(&self, prefix: Prefix, row: ListedRow) -> Listing<'_> {
+    /// A row as a listing; its expiry is the later of its own and the feed's assertion.
+    fn listing<A: Bits>(&self, row: &Row<A>) -> Listing<'_> {
+        let source = self.feeds.get(usize::from(row.feed));
+        let mut entry = row.entry();
+        if let (Some(expires), Some(asserted)) = (
+            entry.expires,
+            source.and_then(|source| source.asserted_until),
+        ) {
+            entry.expires = Some(expires.max(asserted));
+        }
         Listing {
-            feed: self.feeds.get(usize::from(row.feed)).map_or("", |f| f),
-            entry: Entry {
-                prefix,
-                level: row.attributes.level(),
-                patterns: row.attributes.patterns(),
-                expires: row.expires.into(),
-            },
+            feed: source.map_or("", |source| &source.name),
+            entry,
         }
     }
+}
+
+/// The addresses of one family among a group, with their places in it.
+struct Lanes<A, const N: usize> {
+    addresses: [A; N],
+    places: [usize; N],
+    count: usize,
+}
+
+impl<A: Family + Default, const N: usize> Lanes<A, N> {
+    fn new() -> Self {
+        Self {
+            addresses: [A::default(); N],
+            places: [0; N],
+            count: 0,
+        }
+    }
+
+    fn push(&mut self, address: A, place: usize) {
+        let mut lanes = self.addresses.iter_mut().zip(&mut self.places);
+        if let Some((to, at)) = lanes.nth(self.count) {
+            (*to, *at) = (address, place);
+            self.count += 1;
+        }
+    }
+
+    fn answer(&self, table: &Table<A>, listed: &mut [bool]) {
+        let addresses = self.addresses.get(..self.count).unwrap_or_default();
+        let mut answers = [false; N];
+        table.contains_each(addresses, &mut answers);
+        for (place, answer) in self.places.iter().zip(answers).take(self.count) {
+            if let Some(listed) = listed.get_mut(*place) {
+                *listed = answer;
+            }
+        }
+    }
+}
+
+impl Source {
+    fn new(name: &str, asserted_until: Option<Timestamp>) -> Self {
+        Self {
+            name: name.to_owned(),
+            fact: Fact::new(1).text(name),
+            asserted_until,
+        }
+    }
+}
+
+fn check_entries(count: usize) -> Result<(), CompileError> {
+    if count > ENTRY_LIMIT {
+        let what = "entries of one address family";
+        return Err(CompileError::too_many(what, count, ENTRY_LIMIT));
+    }
+    Ok(())
+}
+
+/// The rows of each feed that live at `now`: borrowed where all of them do.
+fn live<'f, A: Family>(
+    feeds: &[&'f Feed],
+    rows: impl Fn(&'f Feed) -> &'f [Row<A>],
+    now: Timestamp,
+) -> Vec<Cow<'f, [Row<A>]>> {
+    let live = |feed: &&'f Feed| {
+        let is_live = |row: &&Row<A>| row.expires.is_live(feed.asserted_until, now);
+        let rows = rows(feed);
+        if rows.iter().all(|row| is_live(&row)) {
+            Cow::Borrowed(rows)
+        } else {
+            Cow::Owned(rows.iter().filter(is_live).copied().collect())
+        }
+    };
+    feeds.iter().map(live).collect()
+}
+
+fn borrowed<'r, A: Family>(rows: &'r [Cow<'_, [Row<A>]>]) -> Vec<&'r [Row<A>]> {
+    rows.iter().map(|rows| &**rows).collect()
 }

@@ -8,6 +8,7 @@ use std::str::FromStr;
 use ipnetwork::IpNetwork;
 
 use crate::address;
+use crate::bits::Bits;
 
 /// An address prefix: host bits cleared, IPv4-mapped IPv6 rewritten to IPv4.
 ///
@@ -46,70 +47,6 @@ pub(crate) const MAPPED_RANGE: Bits6 = PrefixBits {
 
 pub(crate) type Bits4 = PrefixBits<u32>;
 pub(crate) type Bits6 = PrefixBits<u128>;
-
-/// An address as a number of one family: `u32` or `u128`.
-pub(crate) trait Bits: Copy + Ord + Into<u128> + fmt::Debug + Send + Sync + 'static {
-    const WIDTH: u8;
-
-    /// The top 16 bits.
-    fn root(self) -> usize;
-
-    /// The eight bits from bit `depth` on; `depth` is a multiple of eight below the width.
-    fn octet(self, depth: u8) -> u8;
-
-    /// `self` with everything beyond the first `length` bits cleared.
-    fn masked(self, length: u8) -> Self;
-
-    fn prefix(prefix: PrefixBits<Self>) -> Prefix;
-}
-
-impl Bits for u32 {
-    const WIDTH: u8 = 32;
-
-    #[inline]
-    fn root(self) -> usize {
-        (self >> 16) as usize
-    }
-
-    #[inline]
-    fn octet(self, depth: u8) -> u8 {
-        let [octet, ..] = (self << depth).to_be_bytes();
-        octet
-    }
-
-    #[inline]
-    fn masked(self, length: u8) -> Self {
-        self & Self::MAX.checked_shl(32 - Self::from(length)).unwrap_or(0)
-    }
-
-    fn prefix(prefix: Bits4) -> Prefix {
-        Prefix(Family::V4(prefix))
-    }
-}
-
-impl Bits for u128 {
-    const WIDTH: u8 = 128;
-
-    #[inline]
-    fn root(self) -> usize {
-        (self >> 112) as usize
-    }
-
-    #[inline]
-    fn octet(self, depth: u8) -> u8 {
-        let [octet, ..] = (self << depth).to_be_bytes();
-        octet
-    }
-
-    #[inline]
-    fn masked(self, length: u8) -> Self {
-        self & Self::MAX.checked_shl(128 - u32::from(length)).unwrap_or(0)
-    }
-
-    fn prefix(prefix: Bits6) -> Prefix {
-        Prefix(Family::V6(prefix))
-    }
-}
 
 impl<B: Bits> PrefixBits<B> {
     #[inline]
@@ -233,6 +170,18 @@ impl Prefix {
     /// make it cover IPv4 addresses.
     pub(crate) fn covers_mapped_range(self) -> bool {
         matches!(self.0, Family::V6(prefix) if prefix.covers(MAPPED_RANGE))
+    }
+}
+
+impl From<Bits4> for Prefix {
+    fn from(prefix: Bits4) -> Self {
+        Self(Family::V4(prefix))
+    }
+}
+
+impl From<Bits6> for Prefix {
+    fn from(prefix: Bits6) -> Self {
+        Self(Family::V6(prefix))
     }
 }
 

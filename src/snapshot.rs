@@ -52,7 +52,7 @@ pub(crate) struct Rules {
     /// The exempt zone, alone or not at all.
     pub(crate) exempt: ZoneSet,
     /// The gateways of the blocklists and of the exempt zone, which decide whoever is listed.
-    deciding: Outline,
+    deciding: Arc<Outline>,
 }
 
 impl Policy {
@@ -424,12 +424,11 @@ impl Rules {
         let exempt = exempt
             .map(|id| place("exemptZone".to_owned(), id))
             .collect::<Result<ZoneSet, _>>()?;
-        let blocklists = zones.blocklists();
         Ok(Self {
             configuration: configuration.clone(),
             extensions: extensions.clone(),
-            deciding: zones.gateways().outline(&blocklists.union(&exempt)),
-            blocklists,
+            deciding: zones.outline(&exempt),
+            blocklists: zones.blocklists().clone(),
             excluded,
             exempt,
         })

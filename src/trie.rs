@@ -16,7 +16,8 @@
 //! A run costs four bytes and a node forty, against 1 KiB for a plain array of slots: the lists
 //! and zones measured in `benches/` have 2 to 12 runs a node.
 
-use crate::prefix::{Bits, PrefixBits};
+use crate::bits::Bits;
+use crate::prefix::PrefixBits;
 
 /// Set in a slot that names a node; without it the slot is a value.
 const CHILD: u32 = 1 << 31;
@@ -76,7 +77,7 @@ impl<B: Bits> Trie<B> {
     /// At most 3 nodes for IPv4 and 15 for IPv6; no allocation.
     #[inline]
     pub(crate) fn lookup(&self, address: B) -> u32 {
-        let mut slot = self.root.get(address.root()).copied().unwrap_or(0);
+        let mut slot = self.root.get(address.index(0, 16)).copied().unwrap_or(0);
         let mut depth = 16;
         while slot & CHILD != 0 {
             // A child is only ever named by a slot above the last stride; the bound spares the
@@ -90,7 +91,7 @@ impl<B: Bits> Trie<B> {
             };
             slot = self
                 .slots
-                .get(node.slot(address.octet(depth)))
+                .get(node.slot(address.index(depth, 8)))
                 .copied()
                 .unwrap_or(0);
             depth += 8;
@@ -131,7 +132,7 @@ impl<B: Bits> Trie<B> {
 impl Node {
     /// Where the slot of `octet` is: the number of set bits up to its own.
     #[inline]
-    fn slot(&self, octet: u8) -> usize {
+    fn slot(&self, octet: usize) -> usize {
         let [word, rank] = match octet >> 6 {
             0 => [self.bitmap[0], self.ranks[0].into()],
             1 => [self.bitmap[1], self.ranks[1].into()],
@@ -160,7 +161,7 @@ impl RootSet {
 
     #[inline]
     pub(crate) fn contains<B: Bits>(&self, address: B) -> bool {
-        let root = address.root();
+        let root = address.index(0, 16);
         let word = self.words.get(root / 64).copied().unwrap_or(0);
         word & (1 << (root % 64)) != 0
     }
@@ -186,10 +187,7 @@ impl Builder {
     fn fill<B: Bits>(&mut self, slots: &mut [u32], depth: u8, prefixes: &[(PrefixBits<B>, u32)]) {
         let stride: u8 = if depth == 0 { 16 } else { 8 };
         let below = depth + stride;
-        let index = |bits: B| match depth {
-            0 => bits.root(),
-            _ => bits.octet(depth).into(),
-        };
+        let index = |bits: B| bits.index(depth, stride);
         let mut rest = prefixes;
         while let Some(((prefix, value), after)) = rest.split_first() {
             let at = index(prefix.bits);

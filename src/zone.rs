@@ -3,7 +3,7 @@
 mod compiled;
 
 pub use self::compiled::Zones;
-pub(crate) use self::compiled::{Outline, ZoneSet, ZoneTrie};
+pub(crate) use self::compiled::{Outline, ZoneSet, ZoneTrie, fixed_hasher};
 
 use std::fmt;
 

@@ -9,8 +9,6 @@
     reason = "a bench stops at the first thing that is not as it should be"
 )]
 
-mod lists;
-
 use std::hint::black_box;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -20,24 +18,71 @@ use threatinsight::{
     Action, Chain, Decision, Engine, Feed, IpZone, Kind, List, NetworkZone, ParseOptions, Policy,
     Request, Snapshot, Timestamp, ZoneAddress, ZoneHead, ZoneUsage, Zones,
 };
-
-use self::lists::Family;
+use threatinsight_lists as lists;
 
 const NOW: Timestamp = Timestamp(0);
 const QUERIES: usize = 1 << 16;
 const SIZES: [(usize, &str); 3] = [(10_000, "10k"), (100_000, "100k"), (1_000_000, "1M")];
 
+/// The address families a bench runs over.
+#[derive(Clone, Copy)]
+enum Family {
+    V4,
+    V6,
+}
+
+const FAMILIES: [(Family, &str); 2] = [(Family::V4, "ipv4"), (Family::V6, "ipv6")];
+
+impl Family {
+    fn feed(self, count: usize) -> Feed {
+        match self {
+            Self::V4 => lists::feed(lists::list4(count, 1).into_iter().map(lists::prefix4)),
+            Self::V6 => lists::feed(lists::list6(count, 1).into_iter().map(lists::prefix6)),
+        }
+    }
+
+    fn misses(self) -> Vec<IpAddr> {
+        match self {
+            Self::V4 => lists::uniform4(QUERIES, 1)
+                .into_iter()
+                .map(lists::address4)
+                .collect(),
+            Self::V6 => lists::uniform6(QUERIES, 1)
+                .into_iter()
+                .map(lists::address6)
+                .collect(),
+        }
+    }
+}
+
+/// Listed addresses, in random order.
+fn hits(feed: &Feed) -> Vec<IpAddr> {
+    let listed: Vec<IpAddr> = feed.entries().map(|entry| entry.prefix.address()).collect();
+    let mut random = lists::Random::new(7);
+    let pick = |_| listed[random.below(listed.len() as u64) as usize];
+    (0..QUERIES).map(pick).collect()
+}
+
+/// One hit in twenty, the rest misses.
+fn mixed(family: Family, feed: &Feed) -> Vec<IpAddr> {
+    let mut addresses = family.misses();
+    for (address, hit) in addresses.iter_mut().step_by(20).zip(hits(feed)) {
+        *address = hit;
+    }
+    addresses
+}
+
 fn lookup(c: &mut Criterion) {
-    for (family, family_name) in Family::ALL {
+    for (family, family_name) in FAMILIES {
         let mut group = c.benchmark_group(format!("lookup/{family_name}"));
         group.throughput(Throughput::Elements(QUERIES as u64));
         for (size, size_name) in SIZES {
-            let feed = lists::feed(family, size);
+            let feed = family.feed(size);
             let list = List::compile(std::slice::from_ref(&feed), NOW).unwrap();
             for (name, queries) in [
-                ("hit", lists::hits(&feed, QUERIES)),
-                ("miss", lists::misses(family, QUERIES)),
-                ("mixed", lists::mixed(family, &feed, QUERIES)),
+                ("hit", hits(&feed)),
+                ("miss", family.misses()),
+                ("mixed", mixed(family, &feed)),
             ] {
                 group.bench_with_input(BenchmarkId::new(name, size_name), &queries, |b, q| {
                     b.iter(|| count_listed(&list, q));
@@ -50,9 +95,9 @@ fn lookup(c: &mut Criterion) {
         let list = List::compile(std::slice::from_ref(&feed), NOW).unwrap();
         let mut group = c.benchmark_group("lookup/real");
         group.throughput(Throughput::Elements(QUERIES as u64));
-        let queries = lists::hits(&feed, QUERIES);
+        let queries = hits(&feed);
         group.bench_function("hit", |b| b.iter(|| count_listed(&list, &queries)));
-        let queries = lists::misses(Family::V4, QUERIES);
+        let queries = Family::V4.misses();
         group.bench_function("miss", |b| b.iter(|| count_listed(&list, &queries)));
         group.finish();
     }
@@ -66,14 +111,14 @@ fn count_listed(list: &List, queries: &[IpAddr]) -> usize {
 }
 
 fn evaluate(c: &mut Criterion) {
-    let feed = lists::feed(Family::V4, 1_000_000);
+    let feed = Family::V4.feed(1_000_000);
     let snapshot = snapshot(std::slice::from_ref(&feed));
     let mut group = c.benchmark_group("evaluate/1M");
     group.throughput(Throughput::Elements(QUERIES as u64));
     for (name, queries) in [
-        ("hit", lists::hits(&feed, QUERIES)),
-        ("miss", lists::misses(Family::V4, QUERIES)),
-        ("mixed", lists::mixed(Family::V4, &feed, QUERIES)),
+        ("hit", hits(&feed)),
+        ("miss", Family::V4.misses()),
+        ("mixed", mixed(Family::V4, &feed)),
     ] {
         group.bench_function(name, |b| {
             b.iter(|| {
@@ -88,7 +133,7 @@ fn evaluate(c: &mut Criterion) {
         });
     }
     let engine = Engine::new(snapshot.clone());
-    let queries = lists::misses(Family::V4, QUERIES);
+    let queries = Family::V4.misses();
     group.bench_function("miss/load", |b| {
         b.iter(|| {
             for address in &queries {
@@ -108,7 +153,7 @@ fn evaluate(c: &mut Criterion) {
 }
 
 fn chain(c: &mut Criterion) {
-    let snapshot = snapshot(&[lists::feed(Family::V4, 100_000)]);
+    let snapshot = snapshot(&[Family::V4.feed(100_000)]);
     let peer: IpAddr = "192.0.2.1".parse().unwrap();
     let mut group = c.benchmark_group("chain");
     for (name, line) in [
@@ -139,9 +184,9 @@ fn compile(c: &mut Criterion) {
     group
         .sample_size(10)
         .measurement_time(Duration::from_secs(4));
-    for (family, family_name) in Family::ALL {
+    for (family, family_name) in FAMILIES {
         for (size, size_name) in SIZES {
-            let feed = [lists::feed(family, size)];
+            let feed = [family.feed(size)];
             group.throughput(Throughput::Elements(size as u64));
             group.bench_function(BenchmarkId::new(family_name, size_name), |b| {
                 b.iter_with_large_drop(|| List::compile(&feed, NOW).unwrap());
@@ -155,7 +200,7 @@ fn compile(c: &mut Criterion) {
 }
 
 fn swap(c: &mut Criterion) {
-    let snapshot = snapshot(&[lists::feed(Family::V4, 1_000_000)]);
+    let snapshot = snapshot(&[Family::V4.feed(1_000_000)]);
     let engine = Engine::new(snapshot.clone());
     let mut group = c.benchmark_group("swap/1M");
     group.bench_function("pointer", |b| {
@@ -186,8 +231,8 @@ fn parse(c: &mut Criterion) {
     };
     let mut group = c.benchmark_group("parse");
     group.sample_size(20);
-    for (family, family_name) in Family::ALL {
-        let text = lists::text(&lists::feed(family, 100_000));
+    for (family, family_name) in FAMILIES {
+        let text = text(&family.feed(100_000));
         group.throughput(Throughput::Bytes(text.len() as u64));
         group.bench_function(BenchmarkId::new(family_name, "100k"), |b| {
             b.iter(|| {
@@ -210,9 +255,9 @@ fn snapshot(feeds: &[Feed]) -> Snapshot {
 
 /// 200 zones of 20 prefixes; one is a blocklist, two have proxies.
 fn zones() -> Vec<NetworkZone> {
-    let mut numbers = lists::Numbers::new(3);
+    let mut numbers = lists::Random::new(3);
     let mut prefix = || {
-        let [a, b, c, _] = (numbers.next() as u32 % 0xe000_0000).to_be_bytes();
+        let [a, b, c, _] = (numbers.word() as u32 % 0xe000_0000).to_be_bytes();
         ZoneAddress::Cidr(format!("{a}.{b}.{c}.0/24"))
     };
     (0..200)
@@ -231,6 +276,12 @@ fn zones() -> Vec<NetworkZone> {
             })
         })
         .collect()
+}
+
+/// The feed as text, one prefix a line.
+fn text(feed: &Feed) -> String {
+    let lines = feed.entries().map(|entry| format!("{}\n", entry.prefix));
+    lines.collect()
 }
 
 fn real_list() -> Option<Feed> {

@@ -1,5 +1,6 @@
 //! What a list from outside may not list.
 
+use crate::bits::Bits;
 use crate::prefix::{Bits4, Bits6, Family, Prefix, PrefixBits};
 
 /// Whether prefixes that lists carry by mistake are refused.
@@ -41,7 +42,7 @@ impl Admission {
     }
 }
 
-fn reserved<B: crate::prefix::Bits>(
+fn reserved<B: Bits>(
     table: &[(PrefixBits<B>, &'static str)],
     prefix: PrefixBits<B>,
 ) -> Option<&'static str> {

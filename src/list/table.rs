@@ -1,238 +1,168 @@
-//! The entries of one address family.
+//! The list of one family: membership, what is known of every entry, and the digest, built together and updated
+//! together.
 
+use std::ops::Add as _;
+
+use crate::bits::Bits;
 use crate::digest::{Digest, Fact};
-use crate::error::CompileError;
-use crate::feed::{Attributes, Expiry, Feed, Row, Timestamp};
-use crate::prefix::{Bits, PrefixBits};
-use crate::trie::Trie;
+use crate::list::{
+    entries::{Change, Changes, Covering, Entries},
+    members4::Members4,
+    members6::Members6,
+    parallel,
+    sort::Sort,
+};
+use crate::row::Row;
 
-/// The entries of one family: a trie from an address to the longest listed prefix that covers it,
-/// and the listed prefixes in ascending order, each with the one above it and its entries.
-#[derive(Debug)]
-pub(super) struct Table<B> {
-    /// The values are node numbers, from 1.
-    trie: Trie<B>,
-    nodes: Vec<Node<B>>,
-    /// Ordered by node, then by feed, then by attributes.
-    rows: Vec<ListedRow>,
+/// An address family and the structure that answers membership for it.
+pub(crate) trait Family: Sort {
+    /// Answers whether an address is listed.
+    type Members: Clone + std::fmt::Debug + Send + Sync;
+
+    /// The members that `rows`, in prefix order, cover.
+    fn members(rows: &[Row<Self>]) -> Self::Members;
+    /// `members` after a change; `entries` are those after it.
+    fn update(
+        members: &Self::Members,
+        done: &Changes<'_, Self>,
+        entries: &Entries<Self>,
+    ) -> Self::Members;
+    /// Whether `address` is listed.
+    fn contains(members: &Self::Members, address: Self) -> bool;
+    /// Whether each of `addresses` is listed.
+    fn contains_each(members: &Self::Members, addresses: &[Self], listed: &mut [bool]);
+    /// Heap bytes.
+    fn bytes(members: &Self::Members) -> usize;
 }
 
-/// A listed prefix.
-#[derive(Debug)]
-struct Node<B> {
-    bits: B,
-    /// The longest shorter listed prefix that covers this one.
-    above: Option<NodeNumber>,
-    /// Where its rows begin; they end where the next node's begin.
-    first: u32,
-    length: u8,
+/// Everything listed of one family, immutable.
+#[derive(Clone, Debug)]
+pub(super) struct Table<A: Family> {
+    members: A::Members,
+    entries: Entries<A>,
+    digest: Digest,
 }
 
-/// The place of a node, counted from 1.
-pub(super) type NodeNumber = std::num::NonZeroU32;
-
-/// What one feed says about a listed prefix.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct ListedRow {
-    pub(super) expires: Expiry,
-    /// The place of the feed among the list's.
-    pub(super) feed: u16,
-    pub(super) attributes: Attributes,
-}
-
-const _: () = assert!(size_of::<Node<u32>>() == 16);
-const _: () = assert!(size_of::<ListedRow>() == 8);
-
-/// A row on its way into a table.
-#[derive(Clone, Copy)]
-struct Candidate<B> {
-    prefix: PrefixBits<B>,
-    row: ListedRow,
-}
-
-impl<B: Bits> Candidate<B> {
-    /// What makes an entry: everything but how long it lives.
-    fn key(&self) -> (PrefixBits<B>, u16, Attributes) {
-        (self.prefix, self.row.feed, self.row.attributes)
-    }
-}
-
-/// As many entries as the trie can number.
-const LIMIT: usize = (1 << 31) - 1;
-
-/// From how many candidates on sorting uses more than one thread.
-#[cfg(feature = "rayon")]
-const PARALLEL_FROM: usize = 1 << 15;
-
-impl<B: Bits> Table<B> {
-    /// Compiles the rows of `feeds`, one a name, that live at `now`, and digests them.
-    /// `tags` begin each feed's facts.
-    pub(super) fn compile(
-        feeds: &[&Feed],
-        rows: impl Fn(&Feed) -> &[Row<B>],
-        now: Timestamp,
-        tags: &[Fact],
-    ) -> Result<(Self, Digest), CompileError> {
-        let mut candidates = Vec::with_capacity(feeds.iter().map(|feed| rows(feed).len()).sum());
-        for (feed, number) in feeds.iter().zip(0_u16..) {
-            candidates.extend(rows(feed).iter().filter_map(|row| {
-                let expires = row.expires.extended_to(feed.asserted_until);
-                expires.is_after(now).then_some(Candidate {
-                    prefix: row.prefix(),
-                    row: ListedRow {
-                        expires,
-                        feed: number,
-                        attributes: row.attributes,
-                    },
-                })
-            }));
+impl<A: Family> Table<A> {
+    /// The entries of all `columns`, one per feed; the feed of a row is the index of its column.
+    /// `feeds` begin the facts of each feed.
+    ///
+    /// # Complexity
+    ///
+    /// A constant number of passes over the rows; IPv6 rows are sorted by comparison.
+    pub(super) fn build(columns: &[&[Row<A>]], feeds: &[Fact]) -> Self {
+        let rows = A::sorted(columns);
+        Self {
+            digest: digest(&rows, feeds),
+            members: A::members(&rows),
+            entries: Entries::build(&rows),
         }
-        sort(&mut candidates);
-        // Ascending by expiry last: of entries that say the same, the one that lives longest stays.
-        // Entries that say different things stay apart, because a request may count one and not
-        // the other.
-        candidates.dedup_by(|longer, kept| {
-            let same = longer.key() == kept.key();
-            if same {
-                kept.row.expires = longer.row.expires;
-            }
-            same
-        });
-        if candidates.len() > LIMIT {
-            return Err(CompileError::too_many("entries", candidates.len(), LIMIT));
-        }
-        Ok(Self::build(&candidates, tags))
     }
 
-    fn build(candidates: &[Candidate<B>], tags: &[Fact]) -> (Self, Digest) {
-        let mut nodes: Vec<Node<B>> = Vec::new();
-        let mut numbered: Vec<(PrefixBits<B>, u32)> = Vec::new();
-        let mut rows = Vec::with_capacity(candidates.len());
-        // The prefixes that cover the current one, shortest first.
-        let mut covering: Vec<(PrefixBits<B>, NodeNumber)> = Vec::new();
-        let mut digest = Digest::default();
-        let mut number = NodeNumber::MIN;
-        for (Candidate { prefix, row }, first) in candidates.iter().zip(0_u32..) {
-            if numbered.last().is_none_or(|(last, _)| last != prefix) {
-                while covering
-                    .pop_if(|(above, _)| !above.covers(*prefix))
-                    .is_some()
-                {}
-                nodes.push(Node {
-                    bits: prefix.bits,
-                    above: covering.last().map(|(_, above)| *above),
-                    first,
-                    length: prefix.length,
-                });
-                numbered.push((*prefix, number.get()));
-                covering.push((*prefix, number));
-                number = number.saturating_add(1);
-            }
-            rows.push(*row);
-            if let Some(tag) = tags.get(usize::from(row.feed)) {
-                digest = digest + row.digest(*tag, *prefix);
-            }
+    /// This table after `changes`; `feeds` begin the facts of all feeds, old and new.
+    ///
+    /// # Complexity
+    ///
+    /// Proportional to the change, but for copying a directory of 256 KiB.
+    pub(super) fn update(&self, mut changes: Vec<Change<A>>, feeds: &[Fact]) -> Self {
+        if changes.is_empty() {
+            return self.clone();
         }
-        let table = Self {
-            trie: Trie::build(&numbered),
-            nodes,
-            rows,
+        let (entries, done) = self.entries.update(&mut changes, feeds);
+        let members = if done.appeared.is_empty() && done.vanished.is_empty() {
+            self.members.clone()
+        } else {
+            A::update(&self.members, &done, &entries)
         };
-        (table, digest)
-    }
-
-    /// The longest listed prefix that covers `address`.
-    #[inline]
-    pub(super) fn longest(&self, address: B) -> Option<NodeNumber> {
-        NodeNumber::new(self.trie.lookup(address))
-    }
-
-    /// The rows of a prefix and of every prefix above it, longest prefix first.
-    pub(super) fn upwards(
-        &self,
-        from: Option<NodeNumber>,
-    ) -> impl Iterator<Item = (PrefixBits<B>, ListedRow)> {
-        let mut next = from;
-        std::iter::from_fn(move || {
-            let number = next?;
-            let node = self.nodes.get(number.get() as usize - 1)?;
-            next = node.above;
-            Some((node, number))
-        })
-        .flat_map(|(node, number)| {
-            let rows = self.rows_of(node, number).iter();
-            rows.map(|row| (node.prefix(), *row))
-        })
-    }
-
-    /// The rows of every prefix that covers `prefix`.
-    pub(super) fn covering_prefix(
-        &self,
-        prefix: PrefixBits<B>,
-    ) -> impl Iterator<Item = (PrefixBits<B>, ListedRow)> {
-        self.upwards(self.longest(prefix.bits))
-            .filter(move |(above, _)| above.covers(prefix))
-    }
-
-    /// Every row: ascending by prefix, then by feed.
-    pub(super) fn all(&self) -> impl Iterator<Item = (PrefixBits<B>, ListedRow)> {
-        self.nodes.iter().zip(1_u32..).flat_map(|(node, number)| {
-            let number = NodeNumber::new(number).unwrap_or(NodeNumber::MAX);
-            let rows = self.rows_of(node, number).iter();
-            rows.map(|row| (node.prefix(), *row))
-        })
-    }
-
-    /// Every listed prefix, ascending.
-    pub(super) fn prefixes(&self) -> impl Iterator<Item = PrefixBits<B>> {
-        self.nodes.iter().map(Node::prefix)
-    }
-
-    /// How many rows there are.
-    pub(super) fn len(&self) -> usize {
-        self.rows.len()
-    }
-
-    /// Bytes on the heap.
-    pub(super) fn bytes(&self) -> usize {
-        self.trie.bytes()
-            + self.nodes.capacity() * size_of::<Node<B>>()
-            + self.rows.capacity() * size_of::<ListedRow>()
-    }
-
-    fn rows_of(&self, node: &Node<B>, number: NodeNumber) -> &[ListedRow] {
-        // Numbers count from 1, so a node's number is the next node's index.
-        let next = self.nodes.get(number.get() as usize);
-        let end = next.map_or(self.rows.len(), |next| next.first as usize);
-        self.rows.get(node.first as usize..end).unwrap_or_default()
-    }
-}
-
-impl<B: Bits> Node<B> {
-    fn prefix(&self) -> PrefixBits<B> {
-        PrefixBits {
-            bits: self.bits,
-            length: self.length,
+        Self {
+            members,
+            digest: self.digest + done.digest,
+            entries,
         }
     }
-}
 
-impl ListedRow {
-    fn digest<B: Bits>(self, tag: Fact, prefix: PrefixBits<B>) -> Digest {
-        let [family, high, low] = prefix.words();
-        let rest = self.attributes.word() << 32 | self.expires.word();
-        tag.word(family).word(high).word(low).word(rest).digest()
+    #[inline]
+    pub(super) fn contains(&self, address: A) -> bool {
+        A::contains(&self.members, address)
+    }
+
+    /// The entries that cover `address`, shortest prefix first.
+    #[inline]
+    pub(super) fn covering(&self, address: A) -> Covering<'_, A> {
+        self.entries.covering(address)
+    }
+
+    pub(super) const fn entries(&self) -> &Entries<A> {
+        &self.entries
+    }
+
+    /// Whether each of `addresses` is listed, as far as `listed` reaches.
+    pub(super) fn contains_each(&self, addresses: &[A], listed: &mut [bool]) {
+        A::contains_each(&self.members, addresses, listed);
+    }
+
+    /// The sum over all entries, equal for equal tables however they came about.
+    pub(super) const fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// Bytes on the heap, those shared with other tables included.
+    pub(super) fn bytes(&self) -> usize {
+        A::bytes(&self.members) + self.entries.bytes()
     }
 }
 
-fn sort<B: Bits>(candidates: &mut [Candidate<B>]) {
-    let key = |candidate: &Candidate<B>| (candidate.key(), candidate.row.expires);
-    #[cfg(feature = "rayon")]
-    if candidates.len() >= PARALLEL_FROM {
-        use rayon::slice::ParallelSliceMut as _;
+fn digest<A: Bits>(rows: &[Row<A>], feeds: &[Fact]) -> Digest {
+    let sum = |rows: &[Row<A>]| {
+        let digests = rows.iter().filter_map(|row| {
+            let feed = feeds.get(usize::from(row.feed))?;
+            Some(row.digest(*feed))
+        });
+        digests.fold(Digest::default(), Digest::add)
+    };
+    let part = rows.len().div_ceil(parallel::parts(rows.len())).max(1);
+    let sums = parallel::map(rows.len(), rows.chunks(part).collect(), sum);
+    sums.into_iter().fold(Digest::default(), Digest::add)
+}
 
-        candidates.par_sort_unstable_by_key(key);
-        return;
+impl Family for u32 {
+    type Members = Members4;
+
+    fn members(rows: &[Row<Self>]) -> Members4 {
+        Members4::build(rows)
     }
-    candidates.sort_unstable_by_key(key);
+    fn update(members: &Members4, done: &Changes<'_, Self>, entries: &Entries<Self>) -> Members4 {
+        members.update(&done.appeared, &done.vanished, entries)
+    }
+    #[inline]
+    fn contains(members: &Members4, address: Self) -> bool {
+        members.contains(address)
+    }
+    fn contains_each(members: &Self::Members, addresses: &[Self], listed: &mut [bool]) {
+        members.contains_batch(addresses, listed);
+    }
+    fn bytes(members: &Members4) -> usize {
+        members.bytes()
+    }
+}
+
+impl Family for u128 {
+    type Members = Members6;
+
+    fn members(rows: &[Row<Self>]) -> Members6 {
+        Members6::build(rows)
+    }
+    fn update(members: &Members6, done: &Changes<'_, Self>, entries: &Entries<Self>) -> Members6 {
+        members.update(&done.appeared, &done.vanished, entries)
+    }
+    #[inline]
+    fn contains(members: &Members6, address: Self) -> bool {
+        members.contains(address)
+    }
+    fn contains_each(members: &Self::Members, addresses: &[Self], listed: &mut [bool]) {
+        members.contains_batch(addresses, listed);
+    }
+    fn bytes(members: &Members6) -> usize {
+        members.bytes()
+    }
 }

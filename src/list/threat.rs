@@ -1,15 +1,16 @@
 //! What is known about one listed client.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::List;
-use super::table::{ListedRow, NodeNumber};
+use super::entries::Covering;
 use crate::address::embedded_ipv4;
+use crate::bits::Bits;
 use crate::configuration::{Edition, Extensions};
 use crate::feed::Entry;
-use crate::prefix::{Bits, Prefix};
 use crate::request::Kind;
+use crate::row::Row;
 use crate::threat::{Level, Patterns};
 
 /// An entry of the list, with the name of its feed.
@@ -27,8 +28,7 @@ pub struct Listing<'s> {
 #[derive(Clone, Copy)]
 pub struct Threat<'s> {
     list: &'s List,
-    v4: Option<NodeNumber>,
-    v6: Option<NodeNumber>,
+    client: IpAddr,
     scope: Scope,
     level: Level,
     patterns: Patterns,
@@ -40,40 +40,45 @@ impl<'s> Threat<'s> {
     /// it embeds; `None` when there are none.
     #[inline]
     pub(super) fn of(list: &'s List, client: IpAddr, scope: Scope) -> Option<Self> {
-        let (v6, v4) = match client {
-            IpAddr::V4(client) => (None, list.v4.longest(client.to_bits())),
-            IpAddr::V6(client) => {
-                let embedded = embedded_ipv4(client).filter(|_| scope.embedded_ipv4);
-                (
-                    list.v6.longest(client.to_bits()),
-                    embedded.and_then(|embedded| list.v4.longest(embedded.to_bits())),
-                )
+        let listed = match client {
+            IpAddr::V4(v4) => list.v4.contains(v4.to_bits()),
+            IpAddr::V6(v6) => {
+                list.v6.contains(v6.to_bits())
+                    || scope
+                        .embedded_ipv4(v6)
+                        .is_some_and(|v4| list.v4.contains(v4.to_bits()))
             }
         };
-        if v4.is_none() && v6.is_none() {
-            return None;
-        }
+        listed.then(|| Self::gather(list, client, scope))?
+    }
+
+    fn gather(list: &'s List, client: IpAddr, scope: Scope) -> Option<Self> {
         let mut threat = Self {
             list,
-            v4,
-            v6,
+            client,
             scope,
             level: Level::Low,
             patterns: Patterns::NONE,
             embedded_only: false,
         };
-        let rows6 = list.v6.upwards(v6).map(|(_, row)| row);
-        let rows4 = list.v4.upwards(v4).map(|(_, row)| row);
-        let listed6 = threat.add(rows6);
-        let listed4 = threat.add(rows4);
-        threat.embedded_only = client.is_ipv6() && !listed6;
-        (listed6 || listed4).then_some(threat)
+        match client {
+            IpAddr::V4(v4) => threat.add(list.v4.covering(v4.to_bits())),
+            IpAddr::V6(v6) => {
+                let itself = threat.add(list.v6.covering(v6.to_bits()));
+                let embedded = scope
+                    .embedded_ipv4(v6)
+                    .is_some_and(|v4| threat.add(list.v4.covering(v4.to_bits())));
+                threat.embedded_only = !itself;
+                itself || embedded
+            }
+        }
+        .then_some(threat)
     }
 
     /// Adds the rows that count; whether there is one.
-    fn add(&mut self, rows: impl Iterator<Item = ListedRow>) -> bool {
+    fn add<A: Bits>(&mut self, rows: Covering<'s, A>) -> bool {
         let mut any = false;
-        for row in rows.filter(|row| self.scope.admits(*row)) {
+        for row in rows.filter(|row| self.scope.admits(row)) {
             any = true;
             self.level = self.level.max(row.attributes.level());
             self.patterns = self.patterns.union(row.attributes.patterns());
@@ -94,27 +99,38 @@ impl<'s> Threat<'s> {
     }
 
     /// The entries: those of the client's own address first, then those of the IPv4 address it
-    /// embeds; longest prefix first.
+    /// embeds; shortest prefix first.
     pub fn listings(&self) -> impl Iterator<Item = Listing<'s>> + use<'s> {
-        let Self { list, scope, .. } = *self;
-        let v6 = list.v6.upwards(self.v6);
-        let v4 = list.v4.upwards(self.v4);
-        v6.map(|(prefix, row)| (u128::prefix(prefix), row))
-            .chain(v4.map(|(prefix, row)| (u32::prefix(prefix), row)))
-            .filter(move |(_, row)| scope.admits(*row))
-            .map(|(prefix, row): (Prefix, ListedRow)| list.listing(prefix, row))
+        let Self {
+            list,
+            client,
+            scope,
+            ..
+        } = *self;
+        let (v6, v4) = match client {
+            IpAddr::V4(v4) => (None, Some(v4)),
+            IpAddr::V6(v6) => (Some(v6), scope.embedded_ipv4(v6)),
+        };
+        let v6 = v6.into_iter().flat_map(|v6| list.v6.covering(v6.to_bits()));
+        let v4 = v4.into_iter().flat_map(|v4| list.v4.covering(v4.to_bits()));
+        v6.filter(move |row| scope.admits(row))
+            .map(|row| list.listing(row))
+            .chain(
+                v4.filter(move |row| scope.admits(row))
+                    .map(|row| list.listing(row)),
+            )
     }
 
-    /// The names of the feeds the entries are of, each once.
+    /// The names of the feeds the entries are of, each once, ascending.
     pub fn feeds(&self) -> impl Iterator<Item = &'s str> + use<'s> {
         let threat = *self;
-        self.listings()
-            .enumerate()
-            .filter(move |(n, listing)| {
-                let mut before = threat.listings().take(*n);
-                !before.any(|earlier| earlier.feed == listing.feed)
-            })
-            .map(|(_, listing)| listing.feed)
+        let least_after = move |last: Option<&str>| {
+            let names = threat.listings().map(|listing| listing.feed);
+            names
+                .filter(|name| last.is_none_or(|last| *name > last))
+                .min()
+        };
+        std::iter::successors(least_after(None), move |last| least_after(Some(*last)))
     }
 
     /// Whether the client is listed for the IPv4 address it embeds, and not for its own.
@@ -186,8 +202,14 @@ impl Scope {
         }
     }
 
+    /// The IPv4 address that `client` embeds, when it is judged too.
     #[inline]
-    fn admits(self, row: ListedRow) -> bool {
+    fn embedded_ipv4(self, client: Ipv6Addr) -> Option<Ipv4Addr> {
+        embedded_ipv4(client).filter(|_| self.embedded_ipv4)
+    }
+
+    #[inline]
+    fn admits<A: Bits>(self, row: &Row<A>) -> bool {
         let attributes = row.attributes;
         attributes.level() >= self.lowest
             && self

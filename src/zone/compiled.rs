@@ -5,13 +5,15 @@
 //! configuration does not touch the tries.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use ahash::AHashMap;
 
 use super::{IpZone, NetworkZone, ZoneAddress, ZoneHead, ZoneStatus, ZoneUsage};
+use crate::bits::Bits;
 use crate::digest::{Digest, Fact};
 use crate::error::{CompileError, Warning};
-use crate::prefix::{Bits, Family, Prefix, PrefixBits, parse_addresses};
+use crate::prefix::{Family, Prefix, PrefixBits, parse_addresses};
 use crate::trie::{RootSet, Trie};
 
 /// Every zone, compiled; immutable.
@@ -23,6 +25,9 @@ pub struct Zones {
     gateways: ZoneTrie,
     /// The proxies of every ACTIVE zone.
     proxies: ZoneTrie,
+    /// The ACTIVE blocklist zones, and what their gateways look like from afar.
+    blocklists: ZoneSet,
+    blocklisted: Arc<Outline>,
     digest: Digest,
     warnings: Vec<Warning>,
 }
@@ -81,7 +86,7 @@ impl Zones {
             }
             let inside = prefixes(head, "gateways", zone.gateways.as_deref(), &mut warnings)?;
             let trusted = prefixes(head, "proxies", zone.proxies.as_deref(), &mut warnings)?;
-            digest = digest + zone_digest(zone, &inside, &trusted);
+            digest += zone_digest(zone, &inside, &trusted);
             match head.status {
                 ZoneStatus::Active => {
                     gateways.extend(inside.into_iter().map(|prefix| (prefix, place)));
@@ -90,9 +95,13 @@ impl Zones {
                 ZoneStatus::Inactive => {}
             }
         }
+        let gateways = ZoneTrie::compile(gateways);
+        let blocklists = blocklists(zones);
         Ok(Self {
             by_id,
-            gateways: ZoneTrie::compile(gateways),
+            blocklisted: Arc::new(gateways.outline(&blocklists)),
+            blocklists,
+            gateways,
             proxies: ZoneTrie::compile(proxies),
             digest,
             warnings,
@@ -142,15 +151,17 @@ impl Zones {
     }
 
     /// The ACTIVE blocklist zones.
-    pub(crate) fn blocklists(&self) -> ZoneSet {
-        let heads = self.zones.iter().map(NetworkZone::head).enumerate();
-        heads
-            .filter(|(_, head)| match (head.status, head.usage) {
-                (ZoneStatus::Active, ZoneUsage::Blocklist) => true,
-                (ZoneStatus::Inactive, _) | (_, ZoneUsage::Policy) => false,
-            })
-            .map(|(place, _)| place)
-            .collect()
+    pub(crate) const fn blocklists(&self) -> &ZoneSet {
+        &self.blocklists
+    }
+
+    /// The outline of the gateways of the blocklists and of `others`.
+    pub(crate) fn outline(&self, others: &ZoneSet) -> Arc<Outline> {
+        if others.is_empty() {
+            Arc::clone(&self.blocklisted)
+        } else {
+            Arc::new(self.gateways.outline(&self.blocklists.union(others)))
+        }
     }
 }
 
@@ -182,7 +193,7 @@ impl ZoneTrie {
     }
 
     /// What tells most addresses that are in no zone of `zones` at one read.
-    pub(crate) fn outline(&self, zones: &ZoneSet) -> Outline {
+    fn outline(&self, zones: &ZoneSet) -> Outline {
         let wanted = |number: SetNumber| {
             let set = self.sets.get(number as usize);
             set.is_some_and(|set| set.intersects(zones))
@@ -293,6 +304,10 @@ impl Sets {
 }
 
 impl ZoneSet {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.iter().all(|word| *word == 0)
+    }
+
     pub(crate) fn contains(&self, place: usize) -> bool {
         self.word(place / 64) & (1 << (place % 64)) != 0
     }
@@ -347,6 +362,18 @@ impl FromIterator<usize> for ZoneSet {
     }
 }
 
+/// The ACTIVE blocklist zones.
+fn blocklists(zones: &[NetworkZone]) -> ZoneSet {
+    let heads = zones.iter().map(NetworkZone::head).enumerate();
+    heads
+        .filter(|(_, head)| match (head.status, head.usage) {
+            (ZoneStatus::Active, ZoneUsage::Blocklist) => true,
+            (ZoneStatus::Inactive, _) | (_, ZoneUsage::Policy) => false,
+        })
+        .map(|(place, _)| place)
+        .collect()
+}
+
 /// The prefixes of `gateways` or `proxies`, each once, ascending.
 fn prefixes(
     zone: &ZoneHead,
@@ -398,6 +425,6 @@ fn zone_digest(zone: &IpZone, gateways: &[Prefix], proxies: &[Prefix]) -> Digest
 }
 
 /// Fixed seeds: the core takes no randomness, and its maps hold only what the operator wrote.
-fn fixed_hasher() -> ahash::RandomState {
+pub(crate) fn fixed_hasher() -> ahash::RandomState {
     ahash::RandomState::with_seeds(1, 2, 3, 4)
 }

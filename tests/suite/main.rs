@@ -7,6 +7,7 @@
 //! | `feeds` | the texts of `tests/data/feeds.jsonl`, and what is not text |
 //! | `hot_swap` | one request, one snapshot, under a storm of swaps |
 //! | `public_api` | what may be sent, shared and relied on; no allocation |
+//! | `updates` | a list that was updated is the list that would have been compiled |
 //! | `regressions` | inputs that once crashed a fuzz target |
 #![cfg(feature = "serde")]
 #![expect(
@@ -28,3 +29,4 @@ mod hot_swap;
 mod properties;
 mod public_api;
 mod regressions;
+mod updates;

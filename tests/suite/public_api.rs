@@ -35,7 +35,7 @@ const _: () = {
 const _: () = {
     assert!(size_of::<Verdict>() == 1);
     assert!(size_of::<Option<Verdict>>() == 1);
-    assert!(size_of::<Threat<'_>>() <= 32);
+    assert!(size_of::<Threat<'_>>() <= 40);
     assert!(size_of::<Decision<'_>>() <= 64);
     assert!(size_of::<Prefix>() <= 48);
     assert!(size_of::<Loaded>() <= 2 * size_of::<usize>());

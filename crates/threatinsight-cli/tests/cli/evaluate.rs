@@ -111,7 +111,7 @@ fn json_of_a_listed_client_names_level_patterns_and_feeds() {
                 "generation": generation,
                 "level": "high",
                 "patterns": ["Password Spray", "Login Failures", "Negative IP Reputation"],
-                "feeds": ["tor", "scanners"],
+                "feeds": ["scanners", "tor"],
             }),
             json!({
                 "chain": "192.0.2.1,nobody",

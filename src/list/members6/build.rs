@@ -1,0 +1,93 @@
+//! From sorted entries to planes and lines.
+#![expect(
+    clippy::indexing_slicing,
+    reason = "`home` and the chain from it are below the number of lines"
+)]
+
+use super::{
+    Members6,
+    line::Line,
+    lines::{Lines, PAGE, Writable},
+    planes::Planes,
+};
+use crate::list::blocks::{Blocks, Placed};
+use crate::row::Row;
+
+/// Cells in use per hundred when a table is built; the rest is for updates and for lines that fill unevenly.
+const FILL: usize = 60;
+/// Cells in use per hundred from which an update builds a new table.
+pub(super) const OVERFULL: usize = 78;
+pub(super) const CELLS_PER_LINE: usize = 7;
+
+impl Members6 {
+    /// The addresses that `rows`, in prefix order, cover.
+    pub(crate) fn build(rows: &[Row<u128>]) -> Self {
+        let mut prefixes: Vec<(u128, u8)> =
+            rows.iter().map(|row| (row.bits(), row.length)).collect();
+        prefixes.dedup();
+        Self {
+            planes: Planes::build(prefixes.iter().copied()),
+            lines: Lines::build(&prefixes),
+        }
+    }
+}
+
+impl Lines {
+    /// `prefixes` are distinct; those of at most 32 bits are left out.
+    pub(super) fn build(prefixes: &[(u128, u8)]) -> Self {
+        let long = || prefixes.iter().copied().filter(|(_, length)| *length > 32);
+        let cells: usize = long().map(|(_, length)| 1 + usize::from(length > 64)).sum();
+        let mut pages = cells * 100 / FILL / CELLS_PER_LINE / PAGE + 2;
+        // The markers of crowded networks are not known beforehand.
+        let fresh = loop {
+            let mut fresh = Fresh {
+                lines: vec![Line::default(); pages * PAGE],
+                cells: 0,
+            };
+            let fits = long().all(|(bits, length)| {
+                fresh.insert(bits, length);
+                !fresh.is_overfull()
+            });
+            if fits {
+                break fresh;
+            }
+            pages += pages / 2;
+        };
+        let mut blocks = Blocks::empty(pages, &[Line::default(); PAGE]);
+        let placed = (0..pages).map(|page| Placed {
+            index: page,
+            flags: 0,
+            offset: page * PAGE,
+        });
+        blocks.append(&fresh.lines, &placed.collect::<Vec<_>>());
+        Self {
+            pages: blocks,
+            count: (pages * PAGE) as u64,
+            cells: fresh.cells,
+        }
+    }
+}
+
+/// A table being built.
+struct Fresh {
+    lines: Vec<Line>,
+    cells: usize,
+}
+
+impl Writable for Fresh {
+    fn count(&self) -> u64 {
+        self.lines.len() as u64
+    }
+    fn line(&self, at: usize) -> Line {
+        self.lines.get(at).copied().unwrap_or_default()
+    }
+    fn line_mut(&mut self, at: usize) -> &mut Line {
+        &mut self.lines[at]
+    }
+    fn is_overfull(&self) -> bool {
+        self.cells * 100 > self.lines.len() * CELLS_PER_LINE * OVERFULL
+    }
+    fn grew(&mut self, cells: isize) {
+        self.cells = self.cells.wrapping_add_signed(cells);
+    }
+}

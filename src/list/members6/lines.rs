@@ -1,0 +1,270 @@
+//! The hash table of lines: looking, filing, and refiling what is crowded.
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "fields of a word are cut to their width, a `u128` is taken apart; levels are below 32"
+)]
+
+use super::line::{Item, Levels, Line, level};
+use crate::bits::Bits;
+use crate::list::blocks::Blocks;
+
+/// Lines that are copied together when one changes.
+pub(super) const PAGE: usize = 8;
+/// Cells of one network in the lines of one level from which it is filed by more bits.
+const CROWDED: usize = 12;
+/// Prefixes that are not worth the two cells of a marker.
+const FEW: usize = 4;
+
+/// Lines, in pages that versions share.
+#[derive(Clone, Debug)]
+pub(super) struct Lines {
+    pub(super) pages: Blocks<Line>,
+    pub(super) count: u64,
+    /// Cells in use.
+    pub(super) cells: usize,
+}
+
+impl Lines {
+    /// Whether a prefix filed at one of `levels` covers `address`.
+    #[inline]
+    pub(super) fn contain(&self, address: u128, mut levels: Levels) -> bool {
+        while levels != 0 {
+            let filed = levels.trailing_zeros() as u8 * 4;
+            levels &= levels - 1;
+            for at in chain(address, filed, self.count) {
+                let Some(line) = self.line(at) else {
+                    return false;
+                };
+                if line.covers(address, filed, &mut levels) {
+                    return true;
+                }
+                if !line.was_passed() {
+                    break;
+                }
+            }
+        }
+        false
+    }
+
+    #[inline]
+    fn line(&self, at: usize) -> Option<&Line> {
+        let reference = *self.pages.directory.get(at / PAGE)?;
+        let (lines, start) = self.pages.place(reference);
+        lines.get(start + at % PAGE)
+    }
+
+    /// Heap bytes.
+    pub(super) fn bytes(&self) -> usize {
+        self.pages.bytes()
+    }
+}
+
+/// The line that everything agreeing with `bits` in the first `filed` bits starts in.
+#[inline]
+fn home(bits: u128, filed: u8, count: u64) -> usize {
+    let high = (bits >> 64) as u64;
+    let key = if filed <= 64 {
+        high >> (64 - filed)
+    } else {
+        high.rotate_left(23) ^ (bits as u64 >> (128 - filed)).wrapping_mul(0xd6e8_feb8_6659_fd93)
+    };
+    let hash = (key ^ u64::from(filed) << 57).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let hash = (hash ^ hash >> 32).wrapping_mul(0xd6e8_feb8_6659_fd93);
+    ((u128::from(hash) * u128::from(count)) >> 64) as usize
+}
+
+/// The lines in which something filed by the first `filed` bits of `bits` may be, nearest first.
+#[inline]
+fn chain(bits: u128, filed: u8, count: u64) -> impl Iterator<Item = usize> {
+    let home = home(bits, filed, count);
+    (home..count as usize).chain(0..home)
+}
+
+/// Lines being written: a whole new table, or the changed pages of one.
+pub(super) trait Writable {
+    /// Lines there are.
+    fn count(&self) -> u64;
+    fn line(&self, at: usize) -> Line;
+    fn line_mut(&mut self, at: usize) -> &mut Line;
+    /// More or fewer cells are in use.
+    fn grew(&mut self, cells: isize);
+
+    /// Files a prefix longer than 32 bits that is not there yet.
+    fn insert(&mut self, bits: u128, length: u8) {
+        let mut filed = first_level(length);
+        loop {
+            let group = self.group(bits, filed);
+            if let Some(by) = group.levels_up_to(length) {
+                filed = by;
+            } else if group.cells < CROWDED || !self.refile(bits, filed, group.levels) {
+                break;
+            }
+        }
+        self.push(Item::Prefix { bits, length }, bits, filed);
+    }
+
+    /// Whether there are so many cells in use that chains become long, or endless.
+    fn is_overfull(&self) -> bool;
+
+    /// Takes a prefix longer than 32 bits out; it is there.
+    fn remove(&mut self, bits: u128, length: u8) {
+        let mut filed = first_level(length);
+        while let Some(by) = self.group(bits, filed).levels_up_to(length) {
+            filed = by;
+        }
+        self.take(Item::Prefix { bits, length }, bits, filed);
+    }
+
+    fn push(&mut self, item: Item, bits: u128, filed: u8) {
+        for at in chain(bits, filed, self.count()) {
+            let line = self.line_mut(at);
+            if line.push(item) {
+                break;
+            }
+            line.pass();
+        }
+        self.grew(item.cells() as isize);
+    }
+
+    fn take(&mut self, item: Item, bits: u128, filed: u8) {
+        let mut passed = 0;
+        for at in chain(bits, filed, self.count()) {
+            let line = self.line(at);
+            if line.items().any(|other| other == item) {
+                self.line_mut(at).remove(item);
+                break;
+            }
+            if !line.was_passed() {
+                return;
+            }
+            passed += 1;
+        }
+        for at in chain(bits, filed, self.count()).take(passed) {
+            self.line_mut(at).unpass();
+        }
+        self.grew(-(item.cells() as isize));
+    }
+
+    /// Everything in the lines that the first `filed` bits of `bits` lead to.
+    fn each_item(&self, bits: u128, filed: u8, mut visit: impl FnMut(Item)) {
+        for at in chain(bits, filed, self.count()) {
+            let line = self.line(at);
+            line.items().for_each(&mut visit);
+            if !line.was_passed() {
+                return;
+            }
+        }
+    }
+
+    /// What is filed under the first `filed` bits of `bits`.
+    fn group(&self, bits: u128, filed: u8) -> Group {
+        let mut group = Group {
+            cells: 0,
+            levels: 0,
+        };
+        let network = bits.masked(filed);
+        self.each_item(bits, filed, |item| match item {
+            Item::Prefix {
+                bits: other,
+                length,
+            } => {
+                if length >= filed && other.masked(filed) == network {
+                    group.cells += item.cells();
+                }
+            }
+            Item::Marker {
+                bits: other,
+                filed: of,
+                by,
+            } => {
+                if of == filed && other == network {
+                    group.levels |= level(by);
+                }
+            }
+        });
+        group
+    }
+
+    /// From now on files what is under the first `filed` bits of `bits`, and long enough, by more bits than that;
+    /// `false` if nothing is. Whatever is long enough for one of `levels` is filed by it already.
+    fn refile(&mut self, bits: u128, filed: u8, levels: Levels) -> bool {
+        let next = filed + if filed >= 120 { 4 } else { 8 };
+        let lowest = if levels == 0 {
+            u8::MAX
+        } else {
+            levels.trailing_zeros() as u8 * 4
+        };
+        if filed < 48 || next > 124 {
+            return false;
+        }
+        let network = bits.masked(filed);
+        let mut long = Vec::new();
+        self.each_item(bits, filed, |item| match item {
+            Item::Prefix { bits, length }
+                if (next..lowest).contains(&length) && bits.masked(filed) == network =>
+            {
+                long.push((bits, length));
+            }
+            Item::Prefix { .. } | Item::Marker { .. } => {}
+        });
+        if long.len() < FEW {
+            return false;
+        }
+        let Some(&(first, _)) = long.first() else {
+            return false;
+        };
+        // Hosts of one subnet often share most of the next bits too.
+        let shared = long
+            .iter()
+            .map(|(bits, length)| bits.shared(first).min(*length))
+            .min()
+            .unwrap_or(0);
+        let by = next.max(shared.min(124) / 4 * 4);
+        long.retain(|(_, length)| *length >= by);
+        for &(bits, length) in &long {
+            self.take(Item::Prefix { bits, length }, network, filed);
+        }
+        self.push(
+            Item::Marker {
+                bits: network,
+                filed,
+                by,
+            },
+            network,
+            filed,
+        );
+        for (bits, length) in long {
+            self.insert(bits, length);
+        }
+        true
+    }
+}
+
+/// The level at which the search for a prefix of `length` bits starts.
+pub(super) fn first_level(length: u8) -> u8 {
+    match length {
+        0..40 => 32,
+        40..48 => 40,
+        48.. => 48,
+    }
+}
+
+/// What is filed under some network at one level.
+#[derive(Debug)]
+pub(super) struct Group {
+    cells: usize,
+    levels: Levels,
+}
+
+impl Group {
+    /// The longest level, of those there are markers for, that a prefix of `length` is filed by.
+    fn levels_up_to(&self, length: u8) -> Option<u8> {
+        let fitting = self.levels & up_to(length);
+        (fitting != 0).then(|| (fitting.ilog2() * 4) as u8)
+    }
+}
+
+/// All levels of at most `length` bits.
+fn up_to(length: u8) -> Levels {
+    Levels::MAX >> (31 - (length / 4).min(31))
+}

@@ -1,0 +1,359 @@
+//! A list that was updated is the list that would have been compiled.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use proptest::prelude::*;
+use threatinsight::{
+    Action, Delta, Engine, Entry, Feed, Level, List, Pattern, Policy, Prefix, Request, Timestamp,
+    Verdict,
+};
+
+const FEEDS: [&str; 3] = ["alpha", "beta", "gamma"];
+
+/// What a list should hold: for a feed, a prefix, a level and patterns, the latest expiry.
+type Model = BTreeMap<(&'static str, Prefix, Level, Pattern), Option<Timestamp>>;
+
+#[derive(Clone, Debug)]
+enum Step {
+    Add(&'static str, Entry),
+    Remove(&'static str, Prefix),
+    /// Whatever the model holds at this place goes.
+    RemoveHeld(prop::sample::Index),
+    /// All of one /16 goes.
+    Empty(u32),
+    Expire(u64),
+}
+
+/// Few networks, so that prefixes nest, share blocks and come back; every length.
+fn prefix4() -> impl Strategy<Value = Prefix> {
+    let length = prop_oneof![
+        2 => Just(32_u8), 2 => 25_u8..32, 1 => Just(24), 1 => 17_u8..24, 1 => Just(16), 1 => 0_u8..16,
+    ];
+    let bits = (0_u32..3, any::<u16>(), any::<bool>()).prop_map(|(net, low, near)| {
+        let net = [0x0101_0000, 0x0102_0000, 0xdfff_0000][net as usize];
+        net | u32::from(if near { low & 0x010f } else { low })
+    });
+    (bits, length)
+        .prop_map(|(bits, length)| Prefix::new(Ipv4Addr::from_bits(bits).into(), length))
+        .prop_map(Result::unwrap)
+}
+
+fn prefix6() -> impl Strategy<Value = Prefix> {
+    let length = prop_oneof![
+        2 => Just(128_u8), 2 => Just(64), 1 => 65_u8..128, 1 => 49_u8..64, 1 => 41_u8..49,
+        1 => 33_u8..41, 1 => 17_u8..33, 1 => 0_u8..17,
+    ];
+    let bits = (0_u128..4, any::<u16>(), 0_u32..7, any::<u8>()).prop_map(|(net, low, at, host)| {
+        let net = [0x2001_0db8, 0x2001_0db9, 0x2a00_0001, 0x2a00_ffff][net as usize] << 96;
+        net | u128::from(low & 0x0303) << (at * 14) | u128::from(host)
+    });
+    (bits, length)
+        .prop_map(|(bits, length)| Prefix::new(Ipv6Addr::from_bits(bits).into(), length))
+        .prop_map(Result::unwrap)
+}
+
+fn prefix() -> impl Strategy<Value = Prefix> {
+    prop_oneof![prefix4(), prefix6()]
+}
+
+fn entry() -> impl Strategy<Value = Entry> {
+    let level = prop::sample::select(vec![Level::Low, Level::High]);
+    let pattern = prop::sample::select(vec![Pattern::PasswordSpray, Pattern::NegativeIpReputation]);
+    let expires = prop_oneof![3 => Just(None), 1 => (1_u64..50).prop_map(|s| Some(Timestamp(s)))];
+    (prefix(), level, pattern, expires).prop_map(|(prefix, level, pattern, expires)| Entry {
+        prefix,
+        level,
+        patterns: pattern.into(),
+        expires,
+    })
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let feed = || prop::sample::select(FEEDS.to_vec());
+    prop_oneof![
+        10 => (feed(), entry()).prop_map(|(feed, entry)| Step::Add(feed, entry)),
+        2 => (feed(), prefix()).prop_map(|(feed, prefix)| Step::Remove(feed, prefix)),
+        5 => any::<prop::sample::Index>().prop_map(Step::RemoveHeld),
+        1 => prop::sample::select(vec![0x0101, 0x0102, 0xdfff]).prop_map(Step::Empty),
+        1 => (0_u64..50).prop_map(Step::Expire),
+    ]
+}
+
+/// Applies one step to both; `now` moves with expiries.
+fn apply(list: &List, model: &mut Model, now: &mut Timestamp, step: &Step) -> List {
+    let remove = |model: &mut Model, gone: &[(&'static str, Prefix)]| {
+        model.retain(|(feed, prefix, ..), _| !gone.contains(&(*feed, *prefix)));
+        let removals = gone;
+        list.update(
+            &Delta {
+                removals,
+                additions: &[],
+            },
+            *now,
+        )
+        .unwrap()
+    };
+    match step {
+        Step::Add(feed, entry) => {
+            if entry.expires.is_none_or(|expires| expires > *now) {
+                let pattern = entry.patterns.iter().next().unwrap();
+                let held = model.entry((feed, entry.prefix, entry.level, pattern));
+                let expires = held.or_insert(entry.expires);
+                *expires = expires.zip(entry.expires).map(|(a, b)| a.max(b));
+            }
+            let additions = &[(*feed, *entry)];
+            list.update(
+                &Delta {
+                    removals: &[],
+                    additions,
+                },
+                *now,
+            )
+            .unwrap()
+        }
+        Step::Remove(feed, prefix) => remove(model, &[(feed, *prefix)]),
+        Step::RemoveHeld(which) => {
+            let held: Vec<_> = model
+                .keys()
+                .map(|(feed, prefix, ..)| (*feed, *prefix))
+                .collect();
+            let gone = if held.is_empty() {
+                None
+            } else {
+                Some(*which.get(&held))
+            };
+            remove(model, gone.as_slice())
+        }
+        Step::Empty(top) => {
+            let whole = Prefix::new(Ipv4Addr::from_bits(top << 16).into(), 16).unwrap();
+            let held = model.keys().map(|(feed, prefix, ..)| (*feed, *prefix));
+            let gone: Vec<_> = held.filter(|(_, prefix)| whole.covers(*prefix)).collect();
+            remove(model, &gone)
+        }
+        Step::Expire(later) => {
+            *now = Timestamp(now.0.max(*later));
+            model.retain(|_, expires| expires.is_none_or(|expires| expires > *now));
+            list.expire(*now)
+        }
+    }
+}
+
+fn compiled(model: &Model, now: Timestamp) -> List {
+    let feeds = FEEDS.map(|name| {
+        let mut feed = Feed::new(name);
+        let own = model.iter().filter(|((feed, ..), _)| *feed == name);
+        feed.extend(own.map(|((_, prefix, level, pattern), expires)| Entry {
+            prefix: *prefix,
+            level: *level,
+            patterns: (*pattern).into(),
+            expires: *expires,
+        }));
+        feed
+    });
+    List::compile(&feeds, now).unwrap()
+}
+
+/// The ends of every prefix that was ever named, and their neighbours.
+fn probes(steps: &[Step]) -> Vec<IpAddr> {
+    let prefixes = steps.iter().filter_map(|step| match step {
+        Step::Add(_, Entry { prefix, .. }) | Step::Remove(_, prefix) => Some(*prefix),
+        Step::RemoveHeld(_) | Step::Empty(_) | Step::Expire(_) => None,
+    });
+    prefixes
+        .flat_map(|prefix| match prefix.address() {
+            IpAddr::V4(first) => {
+                let first = first.to_bits();
+                let last = first | u32::MAX.checked_shr(prefix.length().into()).unwrap_or(0);
+                [first, last, first.wrapping_sub(1), last.wrapping_add(1)]
+                    .map(|bits| IpAddr::from(Ipv4Addr::from_bits(bits)))
+            }
+            IpAddr::V6(first) => {
+                let first = first.to_bits();
+                let last = first | u128::MAX.checked_shr(prefix.length().into()).unwrap_or(0);
+                [first, last, first.wrapping_sub(1), last.wrapping_add(1)]
+                    .map(|bits| IpAddr::from(Ipv6Addr::from_bits(bits)))
+            }
+        })
+        .collect()
+}
+
+proptest! {
+    #[test]
+    fn updates_and_a_compile_from_scratch_give_one_list(
+        steps in prop::collection::vec(step(), 1..120),
+    ) {
+        let mut model = Model::new();
+        let mut now = Timestamp(0);
+        let mut list = List::compile(&[], now).unwrap();
+        for step in &steps {
+            list = apply(&list, &mut model, &mut now, step);
+        }
+        let scratch = compiled(&model, now);
+        prop_assert_eq!(list.digest(), scratch.digest());
+        prop_assert_eq!(list.len(), scratch.len());
+        prop_assert_eq!(list.distinct_ipv4(), scratch.distinct_ipv4());
+        let told = |list: &List| {
+            let mut told: Vec<_> = list.listings().map(|l| (l.feed.to_owned(), l.entry)).collect();
+            told.sort_by_key(|(feed, e)| (e.prefix, feed.clone(), e.level, e.patterns));
+            told
+        };
+        prop_assert_eq!(told(&list), told(&scratch));
+        let addresses = probes(&steps);
+        let mut each = vec![false; addresses.len()];
+        list.contains_each(&addresses, &mut each);
+        for (address, each) in addresses.iter().zip(each) {
+            let held = model.keys().any(|(_, prefix, ..)| prefix.contains(*address));
+            let canonical = threatinsight::address::canonical(*address);
+            prop_assert_eq!(list.contains(*address), held, "{}", canonical);
+            prop_assert_eq!(scratch.contains(*address), held, "{}", canonical);
+            prop_assert_eq!(each, held, "{}", canonical);
+        }
+    }
+}
+
+#[test]
+fn a_crowded_ipv6_network_keeps_every_host() {
+    let host = |n: u128| IpAddr::from(Ipv6Addr::from_bits((0x2001_0db8 << 96) + n * 0x1_0000_0001));
+    let mut list = List::compile(&[], Timestamp(0)).unwrap();
+    for chunk in 0..40_u128 {
+        let hosts = (chunk * 50..chunk * 50 + 50).map(|n| ("alpha", Entry::new(host(n).into())));
+        let additions = &hosts.collect::<Vec<_>>();
+        list = list
+            .update(
+                &Delta {
+                    removals: &[],
+                    additions,
+                },
+                Timestamp(0),
+            )
+            .unwrap();
+    }
+    assert!((0..2_000).all(|n| list.contains(host(n))));
+    assert!((2_000..2_100).all(|n| !list.contains(host(n))));
+    for n in (0..2_000).step_by(2) {
+        let removals = &[("alpha", Prefix::from(host(n)))];
+        list = list
+            .update(
+                &Delta {
+                    removals,
+                    additions: &[],
+                },
+                Timestamp(0),
+            )
+            .unwrap();
+    }
+    assert!((0..2_000).all(|n| list.contains(host(n)) == (n % 2 == 1)));
+}
+
+#[test]
+fn every_host_of_a_16_can_be_listed_and_taken_off_one_block_at_a_time() {
+    let host = |n: u32| IpAddr::from(Ipv4Addr::from_bits(0xc633_0000 | n));
+    let all: Vec<_> = (0..1 << 16)
+        .map(|n| ("alpha", Entry::new(host(n).into())))
+        .collect();
+    let mut list = List::compile(&[], Timestamp(0)).unwrap();
+    list = list
+        .update(
+            &Delta {
+                removals: &[],
+                additions: &all,
+            },
+            Timestamp(0),
+        )
+        .unwrap();
+    assert_eq!(list.distinct_ipv4(), 1 << 16);
+    for third in (0..256).rev() {
+        let gone = all
+            .iter()
+            .skip(third << 8)
+            .take(256)
+            .map(|(feed, e)| (*feed, e.prefix));
+        let removals = &gone.collect::<Vec<_>>();
+        list = list
+            .update(
+                &Delta {
+                    removals,
+                    additions: &[],
+                },
+                Timestamp(0),
+            )
+            .unwrap();
+        assert!(!list.contains(host((third as u32) << 8)));
+        assert_eq!(
+            list.contains(host(((third as u32) << 8).wrapping_sub(1) & 0xffff)),
+            third > 0
+        );
+    }
+    assert!(list.is_empty());
+    assert_eq!(
+        list.digest(),
+        List::compile(&[], Timestamp(0)).unwrap().digest()
+    );
+}
+
+#[test]
+fn memory_does_not_creep_over_many_updates() {
+    let mut list = List::compile(&[], Timestamp(0)).unwrap();
+    let address = |n: u32| Ipv4Addr::from_bits(n.wrapping_mul(0x9e37_79b1) >> 1);
+    let entry = |n: u32| Entry::new(IpAddr::from(address(n)).into());
+    let additions: Vec<_> = (0..20_000).map(|n| ("alpha", entry(n))).collect();
+    let delta = Delta {
+        removals: &[],
+        additions: &additions,
+    };
+    list = list.update(&delta, Timestamp(0)).unwrap();
+    let before = list.bytes();
+    for n in 0..2_000 {
+        let removals = &[("alpha", entry(n).prefix)];
+        let additions = &[("alpha", entry(20_000 + n))];
+        list = list
+            .update(
+                &Delta {
+                    removals,
+                    additions,
+                },
+                Timestamp(0),
+            )
+            .unwrap();
+    }
+    assert_eq!(list.len(), 20_000);
+    assert!(list.bytes() < before * 2, "{} after {before}", list.bytes());
+}
+
+#[test]
+fn a_source_that_stands_by_its_feed_keeps_expired_entries_alive() {
+    let mut feed = Feed::new("alpha");
+    feed.push(Entry {
+        expires: Some(Timestamp(10)),
+        ..Entry::new("203.0.113.7".parse().unwrap())
+    });
+    let list = List::compile(&[feed], Timestamp(0)).unwrap();
+    let client = "203.0.113.7".parse().unwrap();
+    assert!(!list.expire(Timestamp(20)).contains(client));
+    let asserted = list.assert("alpha", Some(Timestamp(30)));
+    assert!(asserted.expire(Timestamp(20)).contains(client));
+    assert!(!asserted.expire(Timestamp(30)).contains(client));
+}
+
+#[test]
+fn an_engine_changes_and_expires_its_list() {
+    let snapshot = Policy::new(Action::Block)
+        .compile(&[], Timestamp(0))
+        .unwrap();
+    let engine = Engine::new(snapshot);
+    let request = Request::from("203.0.113.7".parse::<IpAddr>().unwrap());
+    let entry = Entry {
+        expires: Some(Timestamp(10)),
+        ..Entry::new("203.0.113.0/24".parse().unwrap())
+    };
+    let delta = Delta {
+        removals: &[],
+        additions: &[("alpha", entry)],
+    };
+    engine.change_list(&delta, Timestamp(0)).unwrap();
+    assert_eq!(engine.load().evaluate(&request).verdict, Verdict::Block);
+    engine.expire_list(Timestamp(10));
+    assert_eq!(engine.load().evaluate(&request).verdict, Verdict::Allow);
+    assert_eq!(engine.load().generation(), 3);
+}
