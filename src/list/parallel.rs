@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 /// Below this many rows a second thread costs more than it brings.
+#[cfg(feature = "rayon")]
 const WORTH_SHARING: usize = 50_000;
 
 /// Runs `work` on every part; `size` is the number of rows in all parts together.

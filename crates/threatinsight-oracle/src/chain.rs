@@ -11,46 +11,36 @@ pub type Hop = Option<IpAddr>;
 const LIMIT: usize = 32;
 
 /// The hops of a text: whatever stands between commas is a hop, the last of them the peer.
-#[must_use]
 pub fn text(text: &str) -> Vec<Hop> {
     rightmost(text.split(',').map(hop).collect())
 }
 
 /// The hops of all `X-Forwarded-For` lines in order, then the peer.
-#[must_use]
 pub fn x_forwarded_for(peer: &str, lines: &[&str]) -> Vec<Hop> {
     join(peer, lines, |line| line.split(',').map(hop).collect())
 }
 
 /// The hops of all `Forwarded` lines (RFC 7239) in order, then the peer.
-#[must_use]
 pub fn forwarded(peer: &str, lines: &[&str]) -> Vec<Hop> {
     join(peer, lines, |line| {
-        let elements = split_outside_quotes(line, ',');
-        elements
-            .iter()
-            .map(|element| forwarded_for(element))
-            .collect()
+        let elements = split_outside_quotes(line, ',').into_iter();
+        elements.map(|element| forwarded_for(&element)).collect()
     })
 }
 
 fn join(peer: &str, lines: &[&str], read: fn(&str) -> Vec<Hop>) -> Vec<Hop> {
     let lines = lines.iter().filter(|line| !line.trim_ascii().is_empty());
-    let mut hops: Vec<_> = lines.flat_map(|line| read(line)).collect();
-    hops.push(hop(peer));
-    rightmost(hops)
+    let hops = lines.flat_map(|line| read(line));
+    rightmost(hops.chain([hop(peer)]).collect())
 }
 
 fn rightmost(mut hops: Vec<Hop>) -> Vec<Hop> {
     hops.split_off(hops.len().saturating_sub(LIMIT))
 }
 
-fn hop(text: &str) -> Hop {
-    node(text.trim_ascii())
-}
-
 /// An address, with brackets, a port or a zone id that say nothing about who it is.
-fn node(text: &str) -> Hop {
+fn hop(text: &str) -> Hop {
+    let text = text.trim_ascii();
     if let Some(rest) = text.strip_prefix('[') {
         let (address, port) = rest.split_once(']')?;
         let sound = port.is_empty() || is_port(port.strip_prefix(':')?);
@@ -79,32 +69,29 @@ fn is_port(text: &str) -> bool {
 
 /// The one `for` of an element; its value may be quoted.
 fn forwarded_for(element: &str) -> Hop {
-    let mut found = None;
-    for pair in split_outside_quotes(element, ';') {
-        let (name, value) = pair.split_once('=').unwrap_or_default();
-        if name.trim_ascii().eq_ignore_ascii_case("for") {
-            if found.is_some() {
-                return None;
-            }
-            found = Some(value.trim_ascii().to_owned());
-        }
-    }
-    let value = found?;
-    match value.strip_prefix('"') {
-        Some(rest) => node(rest.strip_suffix('"')?),
-        None => node(&value),
+    let pairs = split_outside_quotes(element, ';');
+    let mut pairs: Vec<_> = pairs
+        .iter()
+        .filter_map(|pair| pair.split_once('='))
+        .collect();
+    pairs.retain(|(name, _)| name.trim_ascii().eq_ignore_ascii_case("for"));
+    let [(_, value)] = *pairs else { return None };
+    match value.trim_ascii().strip_prefix('"') {
+        Some(rest) => hop(rest
+            .strip_suffix('"')
+            .filter(|node| node.trim_ascii() == *node)?),
+        None => hop(value),
     }
 }
 
 /// Splits at separators that are not in a quoted string, reading from the right, so that a quote
 /// that a client opened and never closed cannot swallow what a proxy wrote after it.
 fn split_outside_quotes(text: &str, separator: char) -> Vec<String> {
-    let text: Vec<char> = text.chars().collect();
     let mut parts = vec![String::new()];
     let mut quoted = false;
-    for (place, &character) in text.iter().enumerate().rev() {
-        let backslashes = text.iter().take(place).rev().take_while(|c| **c == '\\');
-        let escaped = quoted && backslashes.count() % 2 == 1;
+    for (place, character) in text.char_indices().rev() {
+        let before = text.get(..place).unwrap_or_default();
+        let escaped = quoted && before.bytes().rev().take_while(|b| *b == b'\\').count() % 2 == 1;
         if character == '"' && !escaped {
             quoted = !quoted;
         }

@@ -63,46 +63,33 @@ pub struct Judgement {
 
 impl Oracle {
     /// The verdict on a request of `kind` that came through `chain`: the first stage that applies.
-    #[must_use]
     pub fn decide(&self, chain: &[Hop], kind: Kind) -> Judgement {
         let action = self.policy.configuration.action;
         let extensions = &self.policy.extensions;
         let client = self.client(chain).map(|(_, address)| address);
         let mut listings = client.map_or_else(Vec::new, |client| self.listings(client, kind));
         let level = listings.iter().map(|l| l.level).max();
-
-        let stage = if self.exempt(chain) {
-            Stage::Exempt
+        let unknown = extensions.on_unknown_client;
+        let (stage, verdict, reason) = if self.exempt(chain) {
+            (Stage::Exempt, Verdict::Allow, Reason::Exempt)
         } else if chain.iter().flatten().any(|hop| self.blocklisted(*hop)) {
-            Stage::Blocklist
+            (Stage::Blocklist, Verdict::Block, Reason::Blocklisted)
         } else if client.is_none() && action != Action::None {
-            Stage::Unknown
+            (Stage::Unknown, unknown, Reason::UnknownClient)
         } else if action == Action::None {
-            Stage::Disabled
+            (Stage::Disabled, Verdict::Allow, Reason::Disabled)
         } else if listings.is_empty() {
-            Stage::NotListed
+            (Stage::NotListed, Verdict::Allow, Reason::NotListed)
         } else if self.excluded(chain, kind) {
-            Stage::Excluded
+            (Stage::Excluded, Verdict::Allow, Reason::Excluded)
         } else if action == Action::Audit {
-            Stage::Audit
+            (Stage::Audit, Verdict::Log, Reason::Listed)
         } else if level >= Some(extensions.enforce_from) {
-            Stage::Block
+            (Stage::Block, Verdict::Block, Reason::Listed)
         } else {
-            Stage::Below
+            (Stage::Below, Verdict::Log, Reason::Listed)
         };
-        let (verdict, reason) = match stage {
-            Stage::Exempt => (Verdict::Allow, Reason::Exempt),
-            Stage::Blocklist => (Verdict::Block, Reason::Blocklisted),
-            Stage::Unknown => (extensions.on_unknown_client, Reason::UnknownClient),
-            Stage::Disabled => (Verdict::Allow, Reason::Disabled),
-            Stage::NotListed => (Verdict::Allow, Reason::NotListed),
-            Stage::Excluded => (Verdict::Allow, Reason::Excluded),
-            Stage::Audit | Stage::Below => (Verdict::Log, Reason::Listed),
-            Stage::Block => (Verdict::Block, Reason::Listed),
-        };
-        if stage < Stage::Disabled {
-            listings.clear();
-        }
+        listings.retain(|_| stage >= Stage::Disabled);
         Judgement {
             verdict,
             reason,
@@ -116,30 +103,23 @@ impl Oracle {
 
     /// The first hop from the right that is no trusted proxy, or else the leftmost, and its place.
     /// Unknown when a hop that does not parse is reached first.
-    #[must_use]
     pub fn client(&self, chain: &[Hop]) -> Option<(usize, IpAddr)> {
         let zones = self.zones(|_| true);
-        let mut client = None;
-        for (place, hop) in chain.iter().enumerate().rev() {
-            let address = (*hop)?;
-            client = Some((place, address));
-            if !zones.iter().any(|zone| among(&zone.proxies, address)) {
-                break;
-            }
-        }
-        client
+        let vouched_for = |address| zones.iter().any(|zone| among(&zone.proxies, address));
+        let ends = |hop: &Hop| !hop.is_some_and(vouched_for);
+        let place = chain.iter().rposition(ends).unwrap_or(0);
+        Some((place, (*chain.get(place)?)?))
     }
 
     /// The client, and every blocklisted hop, is in the exempt zone's gateways.
     fn exempt(&self, chain: &[Hop]) -> bool {
-        let Some((_, client)) = self.client(chain) else {
-            return false;
-        };
         let exempt = self.policy.extensions.exempt_zone.as_ref();
         let exempt = self.zones(|zone| exempt.is_some() && zone.head.id.as_ref() == exempt);
         let is_exempt = |hop| exempt.iter().any(|zone| among(&zone.gateways, hop));
         let mut hops = chain.iter().flatten();
-        is_exempt(client) && hops.all(|hop| !self.blocklisted(*hop) || is_exempt(*hop))
+        self.client(chain)
+            .is_some_and(|(_, client)| is_exempt(client))
+            && hops.all(|hop| !self.blocklisted(*hop) || is_exempt(*hop))
     }
 
     fn blocklisted(&self, hop: IpAddr) -> bool {
@@ -150,46 +130,40 @@ impl Oracle {
     /// The chain is inside an excluded zone. When only the embedded address is listed, a zone may
     /// also know the client by that one; no zone steps left of the client because of it.
     fn excluded(&self, chain: &[Hop], kind: Kind) -> bool {
-        let Some((place, client)) = self.client(chain) else {
-            return false;
-        };
         let mut alias = Vec::new();
-        if self.covering(client, kind).is_empty() {
+        if let Some((place, client)) = self.client(chain)
+            && self.covering(client, kind).is_empty()
+        {
             alias.push(self.embedded(client));
             alias.extend(chain.iter().skip(place + 1));
         }
         let ids = &self.policy.configuration.exclude_zones;
         let zones = self.zones(|zone| ids.iter().any(|id| zone.head.id.as_ref() == Some(id)));
-        let mut zones = zones.iter();
-        zones.any(|zone| inside(zone, chain) || inside(zone, &alias))
+        zones
+            .iter()
+            .any(|zone| inside(zone, chain) || inside(zone, &alias))
     }
 
     /// The entries that list the client, by its address or by the one embedded in it.
     fn listings(&self, client: IpAddr, kind: Kind) -> Vec<&Listing> {
-        let mut listings = self.covering(client, kind);
-        if let Some(embedded) = self.embedded(client) {
-            listings.extend(self.covering(embedded, kind));
-        }
-        listings
+        let addresses = [Some(client), self.embedded(client)].into_iter().flatten();
+        addresses
+            .flat_map(|address| self.covering(address, kind))
+            .collect()
     }
 
     /// The live entries that contain `address` and count for this kind of request and edition.
     fn covering(&self, address: IpAddr, kind: Kind) -> Vec<&Listing> {
         let extensions = &self.policy.extensions;
-        let mut entries: Vec<&Listing> = self.entries.iter().collect();
-        entries.retain(|entry| entry.prefix.contains(address));
-        entries.retain(|entry| {
-            let until = entry.expires.max(entry.asserted_until);
-            entry.expires.is_none() || Some(self.now) < until
-        });
-        if kind == Kind::Other {
-            let beyond = extensions.patterns_beyond_authentication;
-            entries.retain(|entry| entry.patterns.intersects(beyond));
-        }
-        if extensions.edition == Edition::Trial {
-            entries.retain(|entry| kind == Kind::Authentication && entry.level == Level::High);
-        }
-        entries
+        let authentication = kind == Kind::Authentication;
+        let beyond = extensions.patterns_beyond_authentication;
+        let covers = self.entries.iter().filter(|e| e.prefix.contains(address));
+        let now = Some(self.now);
+        let lives = covers.filter(|e| e.expires.is_none() || now < e.expires.max(e.asserted_until));
+        let full = lives.filter(|e| authentication || e.patterns.intersects(beyond));
+        let trial = |e: &&Listing| authentication && e.level == Level::High;
+        full.filter(|e| extensions.edition == Edition::Full || trial(e))
+            .collect()
     }
 
     fn embedded(&self, address: IpAddr) -> Hop {
@@ -198,28 +172,21 @@ impl Oracle {
 
     /// The active IP zones that are `wanted`.
     fn zones(&self, wanted: impl Fn(&IpZone) -> bool) -> Vec<&IpZone> {
-        let mut zones = Vec::new();
-        for zone in &self.policy.zones {
-            if let NetworkZone::Ip(zone) = zone
-                && zone.head.status == ZoneStatus::Active
-                && wanted(zone)
-            {
-                zones.push(zone);
-            }
-        }
+        let zones = self.policy.zones.iter().filter_map(|zone| match zone {
+            NetworkZone::Ip(zone) => Some(zone),
+            NetworkZone::Dynamic(_) | NetworkZone::DynamicV2(_) => None,
+        });
         zones
+            .filter(|zone| zone.head.status == ZoneStatus::Active && wanted(zone))
+            .collect()
     }
 }
 
 /// Whether `chain` is inside `zone`: from the right, past the zone's own proxies, to one of its
 /// gateways. Nothing is inside an inactive zone.
-#[must_use]
 pub fn inside(zone: &IpZone, chain: &[Hop]) -> bool {
-    if zone.head.status == ZoneStatus::Inactive {
-        return false;
-    }
-    for hop in chain.iter().rev().take(ZONE_HOPS) {
-        match *hop {
+    for hop in chain.iter().rev().take(ZONE_HOPS).copied() {
+        match hop.filter(|_| zone.head.status == ZoneStatus::Active) {
             Some(address) if among(&zone.gateways, address) => return true,
             Some(address) if among(&zone.proxies, address) => {}
             Some(_) | None => return false,
