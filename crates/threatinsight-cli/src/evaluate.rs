@@ -93,7 +93,7 @@ impl Judge<'_> {
     fn stream(&self, input: impl Read, output: &mut impl Write) -> Result<(), Failure> {
         let length = standard_input_length().filter(|_| !io::stdout().is_terminal());
         let bar = progress::bar("chains", length);
-        let mut lines = Lines::unbounded();
+        let mut lines = Lines::new();
         let mut answers = Vec::new();
         each_block(
             input,

@@ -71,7 +71,7 @@ impl Explain {
 fn only_line() -> Result<Vec<u8>, Failure> {
     let source = Source::StandardInput;
     let mut only = None;
-    let mut lines = Lines::unbounded();
+    let mut lines = Lines::new();
     let mut keep = |line: &[u8]| match only.replace(line.to_vec()) {
         None => Ok(()),
         Some(_) => Err(Failure::input(

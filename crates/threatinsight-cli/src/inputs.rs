@@ -207,7 +207,7 @@ impl From<KindName> for Kind {
 
 /// [`Admission`] as an argument.
 #[derive(Clone, Copy, ValueEnum)]
-enum AdmissionName {
+pub(crate) enum AdmissionName {
     /// Refuse reserved space and prefixes shorter than /8 (IPv4) or /19 (IPv6)
     Guarded,
     /// Take every prefix

@@ -31,22 +31,12 @@ pub(crate) fn each_block<E>(
 pub(crate) struct Lines {
     /// The beginning of a line whose end has not arrived.
     partial: Vec<u8>,
-    /// How much of such a line is kept.
-    bound: usize,
 }
 
 impl Lines {
-    /// Lines of any length.
-    pub(crate) const fn unbounded() -> Self {
-        Self::bounded(usize::MAX)
-    }
-
-    /// Lines that are cut after `bound` bytes when they arrive in pieces, so that a file without
-    /// a line end does not fill the memory.
-    pub(crate) const fn bounded(bound: usize) -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
             partial: Vec::new(),
-            bound,
         }
     }
 
@@ -60,11 +50,11 @@ impl Lines {
             match piece.strip_suffix(b"\n") {
                 Some(line) if self.partial.is_empty() => each(without_return(line))?,
                 Some(end) => {
-                    self.hold(end);
+                    self.partial.extend_from_slice(end);
                     each(without_return(&self.partial))?;
                     self.partial.clear();
                 }
-                None => self.hold(piece),
+                None => self.partial.extend_from_slice(piece),
             }
         }
         Ok(())
@@ -76,11 +66,6 @@ impl Lines {
             [] => Ok(()),
             line => each(without_return(line)),
         }
-    }
-
-    fn hold(&mut self, piece: &[u8]) {
-        let room = self.bound.saturating_sub(self.partial.len());
-        self.partial.extend(piece.iter().take(room));
     }
 }
 

@@ -14,14 +14,15 @@ mod feed_argument;
 mod feed_file;
 mod inputs;
 mod inspect;
-mod json_lines;
 mod lines;
 mod output;
 mod overlap;
 mod policy_file;
 mod progress;
+mod serve;
 mod source;
 mod time;
+mod token;
 
 use failure::Failure;
 
@@ -39,6 +40,8 @@ enum Command {
     Evaluate(evaluate::Evaluate),
     Explain(explain::Explain),
     Inspect(inspect::Inspect),
+    Serve(Box<serve::Serve>),
+    Token(token::Token),
 }
 
 impl Command {
@@ -47,6 +50,8 @@ impl Command {
             Self::Evaluate(evaluate) => evaluate.run(),
             Self::Explain(explain) => explain.run(),
             Self::Inspect(inspect) => inspect.run(),
+            Self::Serve(serve) => serve.run(),
+            Self::Token(token) => token.run(),
         }
     }
 }

@@ -8,34 +8,50 @@ use threatinsight::{
     EntryText, FeedError, FeedParser, Level, ParsedFeed, Pattern, Patterns, Timestamp,
 };
 
-use crate::failure::JsonReason;
-use crate::lines::Lines;
-use crate::time;
-
 /// The longest line that is read, in bytes; a longer one is rejected.
 const LINE_LIMIT: usize = 4096;
 
+#[derive(Debug)]
 pub(crate) struct JsonLines {
     parser: FeedParser,
-    lines: Lines,
+    /// The line of which the end has not come yet, without what exceeds the limit.
+    pending: Vec<u8>,
 }
 
 impl JsonLines {
-    pub(crate) fn new(parser: FeedParser) -> Self {
+    pub(crate) const fn new(parser: FeedParser) -> Self {
         Self {
             parser,
-            // One byte more, to see that the line was longer.
-            lines: Lines::bounded(LINE_LIMIT + 1),
+            pending: Vec::new(),
         }
     }
 
-    pub(crate) fn push(&mut self, block: &[u8]) -> Result<(), FeedError> {
-        self.lines.push(block, |line| read(&mut self.parser, line))
+    pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<(), FeedError> {
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            match piece.strip_suffix(b"\n") {
+                Some(line) if self.pending.is_empty() => read(&mut self.parser, line)?,
+                Some(end) => {
+                    self.hold(end);
+                    read(&mut self.parser, &self.pending)?;
+                    self.pending.clear();
+                }
+                None => self.hold(piece),
+            }
+        }
+        Ok(())
     }
 
     pub(crate) fn finish(mut self) -> Result<ParsedFeed, FeedError> {
-        self.lines.finish(|line| read(&mut self.parser, line))?;
+        if !self.pending.is_empty() {
+            read(&mut self.parser, &self.pending)?;
+        }
         self.parser.finish()
+    }
+
+    fn hold(&mut self, piece: &[u8]) {
+        // One byte more, to see that the line was longer.
+        let room = (LINE_LIMIT + 1).saturating_sub(self.pending.len());
+        self.pending.extend(piece.iter().take(room));
     }
 }
 
@@ -93,18 +109,14 @@ fn read(parser: &mut FeedParser, line: &[u8]) -> Result<(), FeedError> {
         Ok(Spamhaus::Entry { cidr, .. }) => parser.entry(&text, Ok(stated(&cidr))),
         // Not an entry and no mistake: to the parser, what a comment is.
         Ok(Spamhaus::Metadata { .. }) => parser.push(b"#\n"),
-        Err(_) => {
-            // The line is the parser's to name.
-            let reason = format!("column {}: {}", error.column(), JsonReason(&error));
-            parser.entry(&text, Err(reason))
-        }
+        Err(_) => parser.entry(&text, Err(reason(&error))),
     }
 }
 
 fn entry<'a>(line: &'a Line<'_>) -> Result<EntryText<'a>, String> {
     let stated = stated(&line.prefix);
     let expires = match &line.expires {
-        Some(expires) => Some(time::parse(expires).map_err(|error| format!("expires: {error}"))?),
+        Some(expires) => Some(timestamp(expires).map_err(|error| format!("expires: {error}"))?),
         None => None,
     };
     Ok(EntryText {
@@ -115,6 +127,16 @@ fn entry<'a>(line: &'a Line<'_>) -> Result<EntryText<'a>, String> {
     })
 }
 
+fn timestamp(text: &str) -> Result<Timestamp, String> {
+    let time: jiff::Timestamp = text
+        .parse()
+        .map_err(|_| "expected a time as in RFC 3339, such as 2026-01-31T12:00:00Z".to_owned())?;
+    match u64::try_from(time.as_second()) {
+        Ok(seconds) => Ok(Timestamp(seconds)),
+        Err(_) => Err("expected a time from 1970 on".to_owned()),
+    }
+}
+
 /// What an entry means that states nothing but its addresses.
 fn stated(addresses: &str) -> EntryText<'_> {
     EntryText {
@@ -122,5 +144,15 @@ fn stated(addresses: &str) -> EntryText<'_> {
         level: Level::High,
         patterns: Pattern::NegativeIpReputation.into(),
         expires: None::<Timestamp>,
+    }
+}
+
+/// The line is the parser's to name; the column stays.
+fn reason(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    match text.strip_suffix(&place) {
+        Some(reason) => format!("column {}: {reason}", error.column()),
+        None => text,
     }
 }

@@ -1,0 +1,116 @@
+//! The command serving on a free port, and a client for it.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+use ureq::Agent;
+
+pub(crate) const TOKEN: &str = "an administrator token of the tests";
+
+/// The command, without its standard output.
+pub(crate) fn command() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_threatinsight"));
+    command
+        .env_remove("THREATINSIGHT_ADMIN_TOKEN")
+        .stdin(Stdio::null());
+    command
+}
+
+pub(crate) struct Server {
+    pub(crate) child: Child,
+    pub(crate) url: String,
+    /// What it said on standard output after its address.
+    pub(crate) said: BufReader<std::process::ChildStdout>,
+}
+
+impl Server {
+    pub(crate) fn start(data: &Path) -> Self {
+        let mut command = command();
+        command.env("THREATINSIGHT_ADMIN_TOKEN", TOKEN);
+        Self::spawn(command, data)
+    }
+
+    pub(crate) fn spawn(command: Command, data: &Path) -> Self {
+        Self::spawn_with(command, data, |_| {})
+    }
+
+    pub(crate) fn spawn_with(
+        mut command: Command,
+        data: &Path,
+        arguments: impl FnOnce(&mut Command),
+    ) -> Self {
+        let limit = u32::MAX.to_string();
+        command
+            .args([
+                "serve",
+                "--listen",
+                "127.0.0.1:0",
+                "--rate-limit",
+                &limit,
+                "--data",
+            ])
+            .arg(data);
+        arguments(&mut command);
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut said = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        said.read_line(&mut line).unwrap();
+        let address = line
+            .trim()
+            .strip_prefix("listening on ")
+            .unwrap_or_else(|| panic!("{line}"));
+        Self {
+            child,
+            url: format!("http://{address}"),
+            said,
+        }
+    }
+
+    /// Ends it as a power failure would.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+pub(crate) fn agent() -> Agent {
+    let config = Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(Duration::from_secs(10)))
+        .build();
+    config.into()
+}
+
+/// Status and JSON of a request; `None` when the connection broke before the answer was whole.
+pub(crate) fn ask(
+    agent: &Agent,
+    method: &str,
+    url: &str,
+    token: &str,
+    body: &str,
+) -> Option<(u16, Value)> {
+    let request = ureq::http::Request::builder()
+        .method(method)
+        .uri(url)
+        .header("authorization", format!("SSWS {token}"))
+        .header("content-type", "application/json");
+    let mut response = if body.is_empty() {
+        agent.run(request.body(()).unwrap())
+    } else {
+        agent.run(request.body(body.to_owned()).unwrap())
+    }
+    .ok()?;
+    let status = response.status().as_u16();
+    let text = response.body_mut().read_to_string().ok()?;
+    Some((status, serde_json::from_str(&text).unwrap_or(Value::Null)))
+}

@@ -1,0 +1,118 @@
+use std::io::BufRead as _;
+use std::process::Stdio;
+
+use tempfile::TempDir;
+
+use crate::server::{Server, TOKEN, agent, ask, command};
+
+const CONFIGURATION: &str = "/api/v1/threats/configuration";
+
+#[test]
+fn the_first_start_shows_a_token_and_the_second_does_not() {
+    let data = TempDir::new().unwrap();
+    let mut server = Server::spawn(command(), data.path());
+    let mut line = String::new();
+    server.said.read_line(&mut line).unwrap();
+    let token = line
+        .trim()
+        .strip_prefix("administrator token, shown this once: ")
+        .unwrap()
+        .to_owned();
+    let url = format!("{}{CONFIGURATION}", server.url);
+    assert_eq!(ask(&agent(), "GET", &url, &token, "").unwrap().0, 200);
+    server.kill();
+
+    let mut server = Server::spawn(command(), data.path());
+    let url = format!("{}{CONFIGURATION}", server.url);
+    assert_eq!(ask(&agent(), "GET", &url, &token, "").unwrap().0, 200);
+    server.kill();
+    line.clear();
+    assert_eq!(server.said.read_line(&mut line).unwrap(), 0, "{line}");
+}
+
+#[test]
+fn a_short_token_in_the_environment_is_refused_before_anything_starts() {
+    let data = TempDir::new().unwrap();
+    let output = command()
+        .env("THREATINSIGHT_ADMIN_TOKEN", "short")
+        .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+        .arg(data.path().join("store"))
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        message.contains("5 characters, expected at least 20"),
+        "{message}"
+    );
+    assert!(!data.path().join("store").exists());
+}
+
+#[test]
+fn tokens_are_made_listed_and_revoked_beside_a_running_service() {
+    let data = TempDir::new().unwrap();
+    let server = Server::start(data.path());
+    let token = |arguments: &[&str]| {
+        let mut command = command();
+        command
+            .arg("token")
+            .args(arguments)
+            .arg("--data")
+            .arg(data.path());
+        let output = command.stderr(Stdio::inherit()).output().unwrap();
+        (
+            output.status.code(),
+            String::from_utf8(output.stdout).unwrap(),
+        )
+    };
+    let (status, made) = token(&[
+        "create",
+        "--name",
+        "terraform",
+        "--scope",
+        "okta.threatInsights.manage",
+    ]);
+    assert_eq!(status, Some(0));
+    let made = made.trim();
+    let url = format!("{}{CONFIGURATION}", server.url);
+    assert_eq!(
+        ask(&agent(), "POST", &url, made, r#"{"action":"block"}"#)
+            .unwrap()
+            .0,
+        200
+    );
+    let zones = format!("{}/api/v1/zones", server.url);
+    assert_eq!(ask(&agent(), "GET", &zones, made, "").unwrap().0, 403);
+
+    let (_, listed) = token(&["list"]);
+    let line: Vec<&str> = listed.trim().split('\t').collect();
+    assert_eq!(
+        line[..3],
+        [&made[..12], "terraform", "okta.threatInsights.manage"]
+    );
+    assert_eq!(token(&["revoke", line[0]]).0, Some(0));
+    assert_eq!(ask(&agent(), "GET", &url, made, "").unwrap().0, 401);
+    assert_eq!(token(&["revoke", line[0]]).0, Some(1));
+    assert_eq!(ask(&agent(), "GET", &url, TOKEN, "").unwrap().0, 200);
+}
+
+#[test]
+fn a_feed_file_that_is_no_feed_stops_the_start() {
+    let data = TempDir::new().unwrap();
+    let feed = data.path().join("page.txt");
+    std::fs::write(&feed, "<html>").unwrap();
+    let output = command()
+        .env("THREATINSIGHT_ADMIN_TOKEN", TOKEN)
+        .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+        .arg(data.path().join("store"))
+        .arg("--feed")
+        .arg(&feed)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        message.contains("page.txt: feed: found an HTML or XML page, expected a list"),
+        "{message}"
+    );
+}

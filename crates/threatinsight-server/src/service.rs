@@ -1,0 +1,287 @@
+//! Starting, serving, stopping.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum_server::Handle;
+use axum_server::tls_rustls::RustlsConfig;
+use hyper_util::rt::TokioTimer;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::api;
+use crate::app::App;
+use crate::authentication::Authentication;
+use crate::control::{Control, ParsedUpload, Rules, keep_up};
+use crate::error::{ServiceError, StoreError};
+use crate::event::{EventQueue, Retention, WriterOptions, write_events};
+use crate::jwt::Bearers;
+use crate::options::{FeedFile, Options, TlsFiles};
+use crate::rate_limit::RateLimit;
+use crate::scope::Scope;
+use crate::store::{Location, Store};
+use crate::token;
+
+/// How long requests under way may take when the service stops.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// How many bytes the head of a request may have.
+const HEAD_LIMIT: usize = 64 * 1024;
+
+/// A running service.
+///
+/// Dropping it stops nothing: see [`Service::stop`].
+#[derive(Debug)]
+pub struct Service {
+    /// Where the API listens.
+    pub address: SocketAddr,
+    /// Where decisions listen, when that is elsewhere.
+    pub decisions_address: Option<SocketAddr>,
+    /// The administrator token that was made because there was none; to be shown this once.
+    pub administrator_token: Option<String>,
+    store: Store,
+    handle: Handle<SocketAddr>,
+    stop: watch::Sender<bool>,
+    writer: JoinHandle<()>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Service {
+    /// Starts a service. When it returns, what is stored is served.
+    ///
+    /// # Errors
+    ///
+    /// When an address cannot be listened at, the store cannot be reached, or what is stored, or a
+    /// file, is not what it should be.
+    pub async fn start(options: Options) -> Result<Self, ServiceError> {
+        let api_listener = listen(options.listen)?;
+        let decisions_listener = options.decisions_listen.map(listen).transpose()?;
+        let address = local(&api_listener)?;
+        let decisions_address = decisions_listener.as_ref().map(local).transpose()?;
+        let tls = match &options.tls {
+            Some(files) => Some(tls(files).await?),
+            None => None,
+        };
+        let bearers = options.bearers.clone().map(Bearers::new).transpose()?;
+
+        let store = Store::open(&options.store).await?;
+        let control = Control::new(store.clone(), rules(&options))?;
+        let (events, queue) = EventQueue::new(options.log_queue, control.metrics().clone());
+        let (stop, stopped) = watch::channel(false);
+        let metrics = control.metrics().clone();
+        let writing = write_events(
+            store.clone(),
+            queue,
+            writer_options(&options),
+            metrics,
+            stopped.clone(),
+        );
+        let writer = tokio::spawn(writing);
+
+        let app = Arc::new(App {
+            control: Arc::clone(&control),
+            authentication: Authentication {
+                store: store.clone(),
+                administrator: options.administrator,
+                bearers,
+            },
+            events,
+            rate_limit: RateLimit::new(options.rate_limit),
+            client_source: options.client_source,
+            request_timeout: options.request_timeout,
+            feed_bytes: options.feed_bytes,
+            tls: tls.is_some(),
+        });
+        let handle = Handle::new();
+        let timeout = options.request_timeout;
+        let mut routers = Vec::new();
+        match decisions_listener {
+            Some(listener) => {
+                routers.push((api_listener, api::administration(&app)));
+                routers.push((listener, api::decisions_alone(&app)));
+            }
+            None => routers.push((
+                api_listener,
+                api::administration(&app).merge(api::decisions(&app)),
+            )),
+        }
+        let mut tasks = Vec::new();
+        for (listener, router) in routers {
+            tasks.push(tokio::spawn(serve(
+                listener,
+                router,
+                tls.clone(),
+                handle.clone(),
+                timeout,
+            )));
+        }
+
+        let has_administrator = app.authentication.administrator.is_some();
+        let administrator_token = match begin(&control, &options.feeds, has_administrator).await {
+            Ok(token) => token,
+            Err(error) => {
+                handle.shutdown();
+                let _ = stop.send(true);
+                return Err(error);
+            }
+        };
+        control.set_ready();
+        let url = match options.store {
+            Location::Postgres(url) => Some(url),
+            Location::Directory(_) => None,
+        };
+        tasks.push(tokio::spawn(keep_up(control, url, options.poll, stopped)));
+        Ok(Self {
+            address,
+            decisions_address,
+            administrator_token,
+            store,
+            handle,
+            stop,
+            writer,
+            tasks,
+        })
+    }
+
+    /// Stops: no request is accepted any more, those under way are answered, the log is written.
+    pub async fn stop(self) {
+        self.handle.graceful_shutdown(Some(GRACE));
+        let (mut servers, mut others) = (self.tasks, Vec::new());
+        others.extend(servers.pop());
+        for server in servers {
+            let _ = server.await;
+        }
+        let _ = self.stop.send(true);
+        others.push(self.writer);
+        for task in others {
+            let _ = task.await;
+        }
+        self.store.close().await;
+    }
+}
+
+/// Serves what is stored and what the feed files say. Makes the first token last, so that none is
+/// made by a start that fails before it could be shown.
+async fn begin(
+    control: &Arc<Control>,
+    feeds: &[FeedFile],
+    has_administrator: bool,
+) -> Result<Option<String>, ServiceError> {
+    control.begin().await?;
+    for file in feeds {
+        put_file(control, file).await?;
+    }
+    if has_administrator {
+        return Ok(None);
+    }
+    Ok(first_token(control.store()).await?)
+}
+
+fn listen(address: SocketAddr) -> Result<TcpListener, ServiceError> {
+    let failed = |error| ServiceError::new(address, error);
+    let listener = TcpListener::bind(address).map_err(failed)?;
+    listener.set_nonblocking(true).map_err(failed)?;
+    Ok(listener)
+}
+
+fn local(listener: &TcpListener) -> Result<SocketAddr, ServiceError> {
+    listener
+        .local_addr()
+        .map_err(|error| ServiceError::new("listener", error))
+}
+
+async fn tls(files: &TlsFiles) -> Result<RustlsConfig, ServiceError> {
+    // A program may have chosen another provider before; that one stays.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    RustlsConfig::from_pem_file(&files.certificates, &files.key)
+        .await
+        .map_err(|error| ServiceError::new(files.certificates.display(), error))
+}
+
+fn rules(options: &Options) -> Rules {
+    Rules {
+        extensions: options.extensions.clone(),
+        exempt_zone: options.exempt_zone,
+        enhanced_zone: options.enhanced_zone,
+        parse: options.parse,
+    }
+}
+
+fn writer_options(options: &Options) -> WriterOptions {
+    WriterOptions {
+        retention: Retention {
+            age: options.log_age,
+            events: options.log_events.into(),
+        },
+        fold: options.log_fold,
+    }
+}
+
+/// Makes an administrator token in a store that has no token.
+async fn first_token(store: &Store) -> Result<Option<String>, StoreError> {
+    if !store.tokens().await?.is_empty() {
+        return Ok(None);
+    }
+    token::create(store, "administrator", &Scope::ALL)
+        .await
+        .map(Some)
+}
+
+async fn serve(
+    listener: TcpListener,
+    router: Router,
+    tls: Option<RustlsConfig>,
+    handle: Handle<SocketAddr>,
+    timeout: Duration,
+) {
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    macro_rules! serve {
+        ($server:expr) => {
+            match $server {
+                Ok(mut server) => {
+                    let mut http = server.http_builder().http1();
+                    http.timer(TokioTimer::new())
+                        .header_read_timeout(timeout)
+                        .max_buf_size(HEAD_LIMIT);
+                    server.handle(handle).serve(service).await
+                }
+                Err(error) => Err(error),
+            }
+        };
+    }
+    let served = match tls {
+        Some(tls) => serve!(axum_server::from_tcp_rustls(listener, tls)),
+        None => serve!(axum_server::from_tcp(listener)),
+    };
+    if let Err(error) = served {
+        tracing::error!(%error, "a listener ended");
+    }
+}
+
+/// Puts a feed from a file in place, unless its text is what is stored.
+async fn put_file(control: &Arc<Control>, file: &FeedFile) -> Result<(), ServiceError> {
+    let place = || file.path.display();
+    api::check_feed_name(&file.name).map_err(|reason| ServiceError::new(place(), reason))?;
+    let body = tokio::fs::read(&file.path)
+        .await
+        .map_err(|error| ServiceError::new(place(), error))?;
+    let stored = control.store().feed(&file.name).await?;
+    if stored.is_some_and(|stored| stored.body == body) {
+        return Ok(());
+    }
+    let refused = |reason: String| ServiceError::new(place(), reason);
+    let upload = ParsedUpload::read(file.name.clone(), body, control.parse_options());
+    let upload = upload.await.map_err(|refusal| refused(refusal.reason()))?;
+    let update = control
+        .put_feed(upload)
+        .await
+        .map_err(|refusal| refused(refusal.reason()))?;
+    tracing::info!(
+        feed = file.name,
+        accepted = update.feed.accepted,
+        "feed read"
+    );
+    Ok(())
+}

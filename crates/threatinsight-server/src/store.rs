@@ -1,0 +1,141 @@
+//! The store: SQLite in a directory, or PostgreSQL for several instances, by the same queries.
+//!
+//! Both know `$1`, `RETURNING` and `ON CONFLICT`, so `sqlx`'s `Any` driver needs no dialect layer:
+//! only the migrations differ, in the name of the type for bytes. What PostgreSQL alone has,
+//! `NOTIFY`, is one statement more in [`Store::commit`].
+//!
+//! Every transaction that changes something takes its number from the single row of `position`
+//! first. That row's lock orders the transactions, so that numbers appear in the order of commits:
+//! a reader that has seen event 7 has missed no event before it.
+
+mod changes;
+mod events;
+mod policy;
+mod tokens;
+
+pub(crate) use self::changes::Change;
+pub(crate) use self::events::{EventQuery, EventRow, Order};
+pub(crate) use self::policy::{StoredConfiguration, StoredFeed, StoredZone};
+pub(crate) use self::tokens::StoredToken;
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr as _;
+use std::time::Duration;
+
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions, install_default_drivers};
+use sqlx::migrate::Migrator;
+use sqlx::{AnyPool, Executor as _};
+
+use crate::error::StoreError;
+
+static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
+static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
+
+/// The channel that instances over one PostgreSQL tell each other about changes through.
+pub(crate) const CHANNEL: &str = "threatinsight";
+
+/// Where the store is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Location {
+    /// A directory of our own, made when it does not exist: SQLite.
+    Directory(PathBuf),
+    /// A `postgres://` address.
+    Postgres(String),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    Sqlite,
+    Postgres,
+}
+
+/// A connected store; clones share the connections.
+#[derive(Clone, Debug)]
+pub(crate) struct Store {
+    dialect: Dialect,
+    readers: AnyPool,
+    /// SQLite has one writer at a time: queueing for it here is fairer than polling its lock.
+    writer: AnyPool,
+}
+
+impl Store {
+    /// Connects, and brings the schema up to date.
+    pub(crate) async fn open(location: &Location) -> Result<Self, StoreError> {
+        install_default_drivers();
+        let (dialect, url) = match location {
+            Location::Directory(directory) => (Dialect::Sqlite, sqlite_url(directory)?),
+            Location::Postgres(url) => (Dialect::Postgres, url.clone()),
+        };
+        let failed = |error| StoreError::database("connecting", error);
+        let options = AnyConnectOptions::from_str(&url).map_err(failed)?;
+        let (readers, writers) = match dialect {
+            Dialect::Sqlite => (4, 1),
+            Dialect::Postgres => (8, 4),
+        };
+        let pool = |connections: u32| {
+            AnyPoolOptions::new()
+                .max_connections(connections)
+                .acquire_timeout(Duration::from_secs(10))
+                .after_connect(move |connection, _| {
+                    Box::pin(async move {
+                        match dialect {
+                            Dialect::Sqlite => connection.execute(SQLITE_SETTINGS).await.map(drop),
+                            Dialect::Postgres => Ok(()),
+                        }
+                    })
+                })
+        };
+        let writer = pool(writers)
+            .connect_with(options.clone())
+            .await
+            .map_err(failed)?;
+        let migrator = match dialect {
+            Dialect::Sqlite => &SQLITE,
+            Dialect::Postgres => &POSTGRES,
+        };
+        migrator
+            .run(&writer)
+            .await
+            .map_err(|error| StoreError::database("migrating", error))?;
+        let readers = pool(readers).connect_with(options).await.map_err(failed)?;
+        Ok(Self {
+            dialect,
+            readers,
+            writer,
+        })
+    }
+
+    pub(crate) const fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// Waits for what is under way and disconnects.
+    pub(crate) async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}
+
+/// A commit is on the disk when it returns; readers do not wait for the writer.
+const SQLITE_SETTINGS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+                               PRAGMA busy_timeout = 10000; PRAGMA foreign_keys = ON;";
+
+/// What may not stand as it is in the path of a URL.
+const NOT_IN_PATH: &AsciiSet = &CONTROLS.add(b' ').add(b'%').add(b'?').add(b'#');
+
+fn sqlite_url(directory: &Path) -> Result<String, StoreError> {
+    std::fs::create_dir_all(directory)
+        .map_err(|error| StoreError::database("making the data directory", error))?;
+    let file = directory.join("threatinsight.db");
+    let path = file.to_str().ok_or_else(|| {
+        StoreError::content(file.display().to_string(), "expected a path in Unicode")
+    })?;
+    let path = utf8_percent_encode(path, NOT_IN_PATH);
+    Ok(format!("sqlite://{path}?mode=rwc"))
+}
+
+/// What a query was doing when it failed.
+pub(crate) fn failed(doing: &'static str) -> impl Fn(sqlx::Error) -> StoreError {
+    move |error| StoreError::database(doing, error)
+}

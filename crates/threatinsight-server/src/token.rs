@@ -1,0 +1,209 @@
+//! API tokens: made once, shown once, kept as salted hashes.
+//!
+//! A token is 42 characters, `00` and 40 random ones, of which the first ten name it. The rest
+//! is 178 bits, so that one HMAC is enough: there is nothing to guess that slowness would protect.
+
+use std::fmt;
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+
+use crate::clock::Moment;
+use crate::error::{ServiceError, StoreError};
+use crate::identifier;
+use crate::scope::Scope;
+use crate::store::{Location, Store, StoredToken};
+
+/// How many characters of a token name it.
+const ID_LENGTH: usize = 12;
+
+/// How long an administrator token from outside must be.
+const SHORTEST_FOREIGN: usize = 20;
+
+/// A token as it is shown to an administrator: without its secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TokenInfo {
+    /// What names the token.
+    pub id: String,
+    /// What the administrator called it.
+    pub name: String,
+    /// The scopes, with blanks between them.
+    pub scopes: String,
+    /// When it was made, as the API writes times.
+    pub created: String,
+}
+
+/// The tokens of a store, for whoever administers it from beside the service.
+#[derive(Debug)]
+pub struct Tokens(Store);
+
+impl Tokens {
+    /// Opens the store at `location`; a service may be running on it.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be reached or brought up to date.
+    pub async fn open(location: &Location) -> Result<Self, ServiceError> {
+        Ok(Self(Store::open(location).await?))
+    }
+
+    /// Makes a token and returns it. It is shown this once.
+    ///
+    /// # Errors
+    ///
+    /// When the store does not keep it.
+    pub async fn create(&self, name: &str, scopes: &[Scope]) -> Result<String, ServiceError> {
+        Ok(create(&self.0, name, scopes).await?)
+    }
+
+    /// Every token, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// When the store does not answer.
+    pub async fn list(&self) -> Result<Vec<TokenInfo>, ServiceError> {
+        let tokens = self.0.tokens().await?.into_iter();
+        Ok(tokens
+            .map(|token| TokenInfo {
+                id: token.id,
+                name: token.name,
+                scopes: token.scopes,
+                created: token.created.to_second(),
+            })
+            .collect())
+    }
+
+    /// Revokes a token: it counts for no request that begins afterwards. Whether there was one.
+    ///
+    /// # Errors
+    ///
+    /// When the store does not answer.
+    pub async fn revoke(&self, id: &str) -> Result<bool, ServiceError> {
+        Ok(self.0.delete_token(id).await?)
+    }
+}
+
+/// Makes a token and stores what is needed to know it again.
+pub(crate) async fn create(
+    store: &Store,
+    name: &str,
+    scopes: &[Scope],
+) -> Result<String, StoreError> {
+    let token = identifier::fresh("00", 40);
+    let id = token.chars().take(ID_LENGTH).collect();
+    let salt = identifier::random().to_vec();
+    let scopes: Vec<&str> = scopes.iter().map(|scope| scope.name()).collect();
+    let stored = StoredToken {
+        id,
+        name: name.to_owned(),
+        scopes: scopes.join(" "),
+        hash: hash(&salt, &token).finalize().into_bytes().to_vec(),
+        salt,
+        created: Moment::now(),
+    };
+    store.insert_token(&stored).await?;
+    Ok(token)
+}
+
+/// The stored token that `presented` is, if it is one.
+pub(crate) async fn find(
+    store: &Store,
+    presented: &str,
+) -> Result<Option<StoredToken>, StoreError> {
+    let Some(id) = presented.get(..ID_LENGTH) else {
+        return Ok(None);
+    };
+    let token = store.token(id).await?;
+    Ok(token.filter(|token| {
+        hash(&token.salt, presented)
+            .verify_slice(&token.hash)
+            .is_ok()
+    }))
+}
+
+fn hash(salt: &[u8], token: &str) -> Hmac<Sha256> {
+    // INVARIANT: HMAC takes keys of any length; the empty one is never reached.
+    let mut mac =
+        Hmac::<Sha256>::new_from_slice(salt).unwrap_or_else(|_| Hmac::new(&Default::default()));
+    mac.update(token.as_bytes());
+    mac
+}
+
+/// An administrator token that was given from outside and counts for this run only.
+#[derive(Clone)]
+pub struct AdministratorToken {
+    salt: [u8; 16],
+    hash: Vec<u8>,
+}
+
+impl AdministratorToken {
+    /// Takes over `token`, of which only a salted hash is kept.
+    ///
+    /// # Errors
+    ///
+    /// When it is shorter than 20 characters.
+    pub fn new(token: &str) -> Result<Self, ServiceError> {
+        let length = token.chars().count();
+        if length < SHORTEST_FOREIGN {
+            let expected = format!("{length} characters, expected at least {SHORTEST_FOREIGN}");
+            return Err(ServiceError::new("administrator token", expected));
+        }
+        let salt = identifier::random();
+        let hash = hash(&salt, token).finalize().into_bytes().to_vec();
+        Ok(Self { salt, hash })
+    }
+
+    pub(crate) fn is(&self, presented: &str) -> bool {
+        hash(&self.salt, presented).verify_slice(&self.hash).is_ok()
+    }
+}
+
+impl fmt::Debug for AdministratorToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AdministratorToken").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_administrator_token_is_refused_with_its_length() {
+        let error = AdministratorToken::new("nineteen characters").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "administrator token: 19 characters, expected at least 20"
+        );
+        let token = AdministratorToken::new("twenty characters ok").unwrap();
+        assert!(token.is("twenty characters ok") && !token.is("twenty characters no"));
+    }
+
+    #[tokio::test]
+    async fn a_token_is_known_by_its_secret_and_not_by_its_id() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(&Location::Directory(directory.path().into()))
+            .await
+            .unwrap();
+        let token = create(&store, "terraform", &[Scope::NetworkZonesManage])
+            .await
+            .unwrap();
+        let found = find(&store, &token).await.unwrap().unwrap();
+        assert_eq!(
+            (found.name.as_str(), found.scopes.as_str()),
+            ("terraform", "okta.networkZones.manage")
+        );
+
+        let other = format!("{}{}", &token[..ID_LENGTH], "x".repeat(30));
+        assert_eq!(find(&store, &other).await.unwrap(), None);
+        assert_eq!(find(&store, "00").await.unwrap(), None);
+
+        let file = std::fs::read(directory.path().join("threatinsight.db-wal")).unwrap();
+        let secret = &token.as_bytes()[ID_LENGTH..];
+        assert!(!file.windows(secret.len()).any(|window| window == secret));
+
+        assert!(store.delete_token(&found.id).await.unwrap());
+        assert_eq!(find(&store, &token).await.unwrap(), None);
+    }
+}
