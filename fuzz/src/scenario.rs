@@ -30,11 +30,12 @@ pub struct Scenario {
     action: u8,
     unknown: u8,
     enforce_from: u8,
-    ignore_embedded: bool,
-    trial: bool,
+    /// Of this and of other bytes that choose the unusual, one value in eight does; not 0 or 255,
+    /// which fuzzers like best.
+    ignore_embedded: u8,
+    trial: u8,
     exempt: Option<u8>,
     beyond: u8,
-    excluded: Vec<u8>,
     zones: Vec<Zone>,
     entries: Vec<Listed>,
     requests: Vec<Request>,
@@ -42,14 +43,20 @@ pub struct Scenario {
 
 #[derive(Arbitrary)]
 struct Request {
-    hops: Vec<Hop>,
+    left: Vec<Hop>,
+    client: Hop,
+    /// How many hops of 10.0.0.0/8 the client is behind.
+    behind: u8,
     other_kind: bool,
 }
 
 #[derive(Arbitrary)]
 struct Zone {
-    inactive: bool,
-    blocklist: bool,
+    status: u8,
+    usage: u8,
+    excluded: bool,
+    /// Whether 10.0.0.0/8 is among the proxies.
+    trusting: bool,
     gateways: Vec<Span>,
     proxies: Vec<Span>,
 }
@@ -74,7 +81,7 @@ struct Listed {
     shorter: u8,
     level: u8,
     patterns: u8,
-    lives: Option<i8>,
+    lives: u8,
 }
 
 #[derive(Arbitrary)]
@@ -94,26 +101,30 @@ impl fmt::Debug for Scenario {
 impl From<&Scenario> for Question {
     fn from(scenario: &Scenario) -> Self {
         let zones: Vec<IpZone> = scenario.zones.iter().zip(0..8).map(zone).collect();
-        let id = |n: u8| {
-            zones
-                .get(usize::from(n) % zones.len().max(1))?
-                .head
-                .id
-                .clone()
-        };
+        let excluded = zones.iter().zip(&scenario.zones);
+        let excluded = excluded.filter(|(_, drawn)| drawn.excluded);
+        let exempt = |n: u8| zones.get(usize::from(n) % 8)?.head.id.clone();
+        // What is listed asks as well, behind none to seven proxies.
+        let drawn = scenario.requests.iter().take(64).map(request);
+        let listed = scenario.entries.iter().take(16).flat_map(|entry| {
+            (0..8).map(|behind| {
+                (
+                    chain(at(entry.address).to_string(), behind),
+                    Kind::Authentication,
+                )
+            })
+        });
         Self {
             policy: Policy {
                 configuration: Configuration {
-                    exclude_zones: scenario
-                        .excluded
-                        .iter()
-                        .take(3)
-                        .filter_map(|n| id(*n))
+                    exclude_zones: excluded
+                        .filter_map(|(zone, _)| zone.head.id.clone())
                         .collect(),
-                    ..Configuration::new(pick(
-                        &[Action::Block, Action::Audit, Action::None],
-                        scenario.action,
-                    ))
+                    ..Configuration::new(match scenario.action % 8 {
+                        3 => Action::None,
+                        4 => Action::Audit,
+                        _ => Action::Block,
+                    })
                 },
                 extensions: Extensions {
                     on_unknown_client: pick(
@@ -121,42 +132,49 @@ impl From<&Scenario> for Question {
                         scenario.unknown,
                     ),
                     enforce_from: level(scenario.enforce_from),
-                    embedded_ipv4: !scenario.ignore_embedded,
-                    edition: if scenario.trial {
-                        Edition::Trial
-                    } else {
-                        Edition::Full
+                    embedded_ipv4: scenario.ignore_embedded % 8 != 3,
+                    edition: match scenario.trial % 8 {
+                        3 => Edition::Trial,
+                        _ => Edition::Full,
                     },
-                    exempt_zone: scenario.exempt.and_then(id),
+                    exempt_zone: scenario.exempt.and_then(exempt),
                     patterns_beyond_authentication: patterns(scenario.beyond),
                 },
                 zones: zones.iter().cloned().map(NetworkZone::Ip).collect(),
             },
             entries: scenario.entries.iter().take(16).map(entry).collect(),
             now: NOW,
-            requests: scenario.requests.iter().take(64).map(request).collect(),
+            requests: drawn.chain(listed).collect(),
         }
     }
 }
 
 fn zone((zone, number): (&Zone, usize)) -> IpZone {
-    let spans = |spans: &[Span]| Some(spans.iter().take(4).map(|s| zone_address(*s)).collect());
+    let spans = |spans: &[Span]| -> Vec<ZoneAddress> {
+        spans
+            .iter()
+            .take(4)
+            .map(|span| zone_address(*span))
+            .collect()
+    };
+    let mut proxies = spans(&zone.proxies);
+    if zone.trusting {
+        proxies.push(ZoneAddress::Cidr("10.0.0.0/8".to_owned()));
+    }
     IpZone {
         head: ZoneHead {
-            status: if zone.inactive {
-                ZoneStatus::Inactive
-            } else {
-                ZoneStatus::Active
+            status: match zone.status % 8 {
+                3 => ZoneStatus::Inactive,
+                _ => ZoneStatus::Active,
             },
-            usage: if zone.blocklist {
-                ZoneUsage::Blocklist
-            } else {
-                ZoneUsage::Policy
+            usage: match zone.usage % 8 {
+                3 => ZoneUsage::Blocklist,
+                _ => ZoneUsage::Policy,
             },
             ..ZoneHead::new(format!("nzo{number}"), format!("zone {number}"))
         },
-        gateways: spans(&zone.gateways),
-        proxies: spans(&zone.proxies),
+        gateways: Some(spans(&zone.gateways)),
+        proxies: Some(proxies),
         links: None,
     }
 }
@@ -183,20 +201,33 @@ fn entry(listed: &Listed) -> QuestionEntry {
         length: length(address, listed.shorter),
         level: level(listed.level),
         patterns: patterns(listed.patterns),
-        expires: listed
-            .lives
-            .map(|more| NOW.saturating_add_signed(more.into())),
+        expires: match listed.lives % 8 {
+            3 => Some(NOW - 1),
+            4 => Some(NOW),
+            5 => Some(NOW + 1),
+            _ => None,
+        },
     }
 }
 
 fn request(request: &Request) -> (String, Kind) {
-    let hops: Vec<String> = request.hops.iter().take(40).map(hop).collect();
+    let behind = match request.behind {
+        // About the limit of 32 hops.
+        250.. => request.behind - 220,
+        few => few % 8,
+    };
+    let mut hops: Vec<String> = request.left.iter().take(8).map(hop).collect();
+    hops.push(hop(&request.client));
     let kind = if request.other_kind {
         Kind::Other
     } else {
         Kind::Authentication
     };
-    (hops.join(","), kind)
+    (chain(hops.join(","), behind), kind)
+}
+
+fn chain(client: String, behind: u8) -> String {
+    (0..behind).fold(client, |hops, low| format!("{hops},10.0.0.{low}"))
 }
 
 fn hop(hop: &Hop) -> String {
@@ -212,7 +243,7 @@ fn hop(hop: &Hop) -> String {
 
 fn at(Address { network, low }: Address) -> IpAddr {
     let network: IpAddr = pick(&NETWORKS, network).parse().expect("an address");
-    plus(network, low % 32)
+    plus(network, low % 8)
 }
 
 fn plus(address: IpAddr, more: u16) -> IpAddr {
@@ -224,7 +255,10 @@ fn plus(address: IpAddr, more: u16) -> IpAddr {
 
 fn length(address: IpAddr, shorter: u8) -> u8 {
     let width: u8 = if address.is_ipv4() { 32 } else { 128 };
-    width.saturating_sub(shorter)
+    width.saturating_sub(match shorter % 8 {
+        3 => shorter,
+        few => few,
+    })
 }
 
 fn level(n: u8) -> Level {

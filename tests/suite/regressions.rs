@@ -43,7 +43,7 @@ fn chain() {
 
 #[test]
 fn evaluate_vs_oracle() {
-    for question in read("crashes/questions.jsonl") {
-        checks::evaluate_vs_oracle(&question);
-    }
+    let questions: Vec<checks::Question> = read("crashes/questions.jsonl");
+    assert!(!questions.is_empty());
+    questions.iter().for_each(checks::evaluate_vs_oracle);
 }
