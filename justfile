@@ -14,7 +14,7 @@ doc:
 bench *arguments:
     cargo bench {{ arguments }}
 
-# One fuzz target for a while: `just fuzz feed 60`.
+# One fuzz target for a while: `just fuzz feed_parser 60`.
 fuzz target seconds="60":
     mkdir -p fuzz/corpus/{{ target }}
     cargo +nightly fuzz run {{ target }} fuzz/corpus/{{ target }} fuzz/seeds/{{ target }} -- -max_total_time={{ seconds }}

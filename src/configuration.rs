@@ -139,7 +139,8 @@ impl Default for Extensions {
 /// A whole policy: configuration, extensions and zones, as one policy file holds them.
 ///
 /// On the wire one flat JSON object: the members of [`Configuration`], `zones`, and the extensions
-/// `onUnknownClient`, `enforceFrom`, `embeddedIpv4`, `edition`, `exemptZone`. An unknown member is
+/// `onUnknownClient`, `enforceFrom`, `embeddedIpv4`, `edition`, `exemptZone`,
+/// `patternsBeyondAuthentication`. An unknown member is
 /// an error, because a typo must not switch protection off; an unknown member of a zone is ignored,
 /// as Okta's API does.
 ///

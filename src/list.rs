@@ -95,6 +95,8 @@ impl List {
         if named.len() > FEED_LIMIT {
             return Err(CompileError::too_many("feeds", named.len(), FEED_LIMIT));
         }
+        check_entries(named.iter().map(|feed| feed.rows4.len()).sum())?;
+        check_entries(named.iter().map(|feed| feed.rows6.len()).sum())?;
         let sources = named
             .iter()
             .map(|feed| Source::new(feed.name(), feed.asserted_until));
@@ -138,6 +140,7 @@ impl List {
     /// # Errors
     ///
     /// When there would be more than 65,536 feeds, or more than 2²⁶ entries of one address family.
+    /// A feed counts from its first entry on, even when it has none left; compiling forgets it.
     pub fn update(&self, delta: &Delta<'_>, now: Timestamp) -> Result<Self, CompileError> {
         let mut sources = Cow::Borrowed(&*self.feeds);
         let mut places: AHashMap<&str, u16> =
@@ -146,7 +149,7 @@ impl List {
             self.feeds
                 .iter()
                 .map(|source| source.name.as_str())
-                .zip(0..),
+                .zip(0..=u16::MAX),
         );
         let mut changes4 = Vec::new();
         let mut changes6 = Vec::new();
@@ -185,8 +188,8 @@ impl List {
                 change(place, entry, Kind::Add);
             }
         }
-        check_entries(self.v4.entries().len() + changes4.len())?;
-        check_entries(self.v6.entries().len() + changes6.len())?;
+        check_entries(self.v4.entries().len() + added(&changes4))?;
+        check_entries(self.v6.entries().len() + added(&changes6))?;
         let feeds = match sources {
             Cow::Borrowed(_) => Arc::clone(&self.feeds),
             Cow::Owned(sources) => sources.into(),
@@ -430,6 +433,11 @@ impl Source {
             asserted_until,
         }
     }
+}
+
+fn added<A: Family>(changes: &[Change<A>]) -> usize {
+    let added = changes.iter().filter(|change| change.kind == Kind::Add);
+    added.count()
 }
 
 fn check_entries(count: usize) -> Result<(), CompileError> {

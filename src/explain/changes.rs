@@ -122,7 +122,7 @@ impl Trial<'_> {
             snapshot, request, ..
         } = *self;
         let rules = snapshot.rules();
-        for (name, feed) in snapshot.list().feeds().zip(0..) {
+        for (name, feed) in snapshot.list().feeds().zip(0..=u16::MAX) {
             if counting.iter().any(|listing| listing.feed == name) {
                 let scope = Scope::new(request.kind, &rules.extensions);
                 let scope = scope.map(|scope| scope.without(feed));

@@ -38,7 +38,7 @@ impl fmt::Display for Explanation {
         let listed = match level {
             Some(level) => format!("listed, level {level}: {patterns}"),
             None if entries.is_empty() => "not listed".to_owned(),
-            None => format!("listed, but not for {kind} requests"),
+            None => "listed, but no entry counts for this request".to_owned(),
         };
         sections.push((listed, entries.iter().map(ToString::to_string).collect()));
         if !zones.is_empty() {

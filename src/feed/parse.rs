@@ -286,8 +286,10 @@ pub struct FeedParser {
     /// Whether something else than white space has been seen.
     started: bool,
     declared: Vec<Declared>,
-    /// Prefixes read but refused, which a header's declaration counts.
-    refused: Vec<Prefix>,
+    /// Prefixes read but not admitted, which a header's declaration counts.
+    not_admitted: Vec<Prefix>,
+    /// Why the feed is refused, once it is.
+    refusal: Option<FeedError>,
 }
 
 /// What a FireHOL header says the list holds.
@@ -309,7 +311,8 @@ impl FeedParser {
             pending: Vec::new(),
             started: false,
             declared: Vec::new(),
-            refused: Vec::new(),
+            not_admitted: Vec::new(),
+            refusal: None,
         }
     }
 
@@ -317,9 +320,14 @@ impl FeedParser {
     ///
     /// # Errors
     ///
-    /// When the feed is refused: the text is a page or UTF-16, or a limit is passed. Nothing more
-    /// can be read then.
+    /// When the feed is refused: the text is a page or UTF-16, or a limit is passed. Whatever is
+    /// done with the parser then gives the same error.
     pub fn push(&mut self, bytes: &[u8]) -> Result<(), FeedError> {
+        let read = self.refused().and_then(|()| self.read_bytes(bytes));
+        self.remember(read)
+    }
+
+    fn read_bytes(&mut self, bytes: &[u8]) -> Result<(), FeedError> {
         let mut rest = bytes;
         while let Some(end) = rest.iter().position(|b| *b == b'\n') {
             let (line, after) = rest.split_at(end);
@@ -343,19 +351,30 @@ impl FeedParser {
     ///
     /// # Errors
     ///
-    /// When a limit is passed. Nothing more can be read then.
+    /// When a limit is passed. Whatever is done with the parser then gives the same error.
     pub fn entry(
         &mut self,
         line: &str,
         entry: Result<EntryText<'_>, String>,
     ) -> Result<(), FeedError> {
+        self.refused()?;
         self.report.lines += 1;
         self.started = true;
         let outcome = match entry {
             Ok(entry) => self.admit(&entry),
             Err(reason) => Err(RejectReason::Format(reason).into()),
         };
-        self.settle(line.as_bytes(), outcome)
+        let settled = self.settle(line.as_bytes(), outcome);
+        self.remember(settled)
+    }
+
+    fn refused(&self) -> Result<(), FeedError> {
+        self.refusal.clone().map_or(Ok(()), Err)
+    }
+
+    fn remember(&mut self, outcome: Result<(), FeedError>) -> Result<(), FeedError> {
+        self.refusal = outcome.clone().err();
+        outcome
     }
 
     /// Counts a line of another format that lists nothing, as blank or as a comment.
@@ -376,6 +395,7 @@ impl FeedParser {
     /// When the feed is refused: nothing was listed, a limit was passed, or the header declares
     /// something else than what was read.
     pub fn finish(mut self) -> Result<ParsedFeed, FeedError> {
+        self.refused()?;
         if !self.pending.is_empty() {
             let line = std::mem::take(&mut self.pending);
             self.line(&line)?;
@@ -458,7 +478,7 @@ impl FeedParser {
         let addresses = parse_addresses(entry.addresses).map_err(RejectReason::NotAddresses)?;
         for prefix in addresses.prefixes() {
             if let Err(refusal) = self.options.admission.admit(prefix) {
-                self.refused.extend(addresses.prefixes());
+                self.not_admitted.extend(addresses.prefixes());
                 return Err(RejectReason::from(refusal).into());
             }
         }
@@ -519,7 +539,7 @@ impl FeedParser {
             }))
         };
         let read = self.feed.entries().map(|entry| entry.prefix);
-        let mut read: Vec<Prefix> = read.chain(self.refused.iter().copied()).collect();
+        let mut read: Vec<Prefix> = read.chain(self.not_admitted.iter().copied()).collect();
         if let Some(subnets) = declared.subnets {
             matches("subnets", subnets, read.len() as u128)?;
         }

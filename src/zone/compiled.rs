@@ -45,6 +45,9 @@ pub(crate) struct ZoneTrie {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct ZoneSet(Vec<u64>);
 
+/// As many zones as sets of them stay small; Okta's limit is 100.
+const ZONE_LIMIT: usize = 1 << 12;
+
 /// The number of a set in a [`ZoneTrie`]; 0 is the empty set.
 pub(crate) type SetNumber = u32;
 
@@ -55,13 +58,17 @@ impl Zones {
     ///
     /// # Complexity
     ///
-    /// O(n log n) in the gateways and proxies.
+    /// O(n log n) in the gateways and proxies, and for each distinct set of zones that an address
+    /// is in, a bit for each zone.
     ///
     /// # Errors
     ///
-    /// When a zone is dynamic, an id or name occurs twice, or a gateway or proxy is not an address,
+    /// When there are more than 4,096 zones, a zone is dynamic, an id or name occurs twice, or a gateway or proxy is not an address,
     /// prefix or range. The place is named.
     pub fn compile(zones: &[NetworkZone]) -> Result<Self, CompileError> {
+        if zones.len() > ZONE_LIMIT {
+            return Err(CompileError::too_many("zones", zones.len(), ZONE_LIMIT));
+        }
         let mut by_id = AHashMap::with_hasher(fixed_hasher());
         let mut names = AHashMap::with_hasher(fixed_hasher());
         let mut gateways = Vec::new();

@@ -9,7 +9,7 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use threatinsight::{
     Action, AddressRange, Admission, Edition, Explanation, Feed, FeedError, FeedParser, Kind,
-    Level, NetworkZone, ParseOptions, ParsedFeed, Pattern, Patterns, Policy, Prefix, Reason,
+    Level, List, NetworkZone, ParseOptions, ParsedFeed, Pattern, Patterns, Policy, Prefix, Reason,
     Request, Stage, Timestamp, Verdict, ZoneStatus, ZoneUsage,
 };
 use threatinsight_oracle::{Judgement, Listing, Oracle, address, inside};
@@ -145,6 +145,33 @@ proptest! {
             }
         }
         prop_assert_eq!(outcome(&world, &asked), outcome(&other, &asked));
+    }
+
+    #[test]
+    fn expiring_a_list_is_compiling_it_later(
+        world in world(),
+        wait in 0..4_u64,
+        stands_by in prop::option::of(0..4_u64),
+        asked in requests(),
+    ) {
+        // Before the first of the random expiries.
+        let start = NOW - 2;
+        let mut world = world;
+        let mut list = List::compile(&world.feeds(), Timestamp(start)).unwrap();
+        if let Some(until) = stands_by.map(|more| start + more) {
+            list = list.assert("alpha", Some(Timestamp(until)));
+            let alpha = world.entries.iter_mut().filter(|entry| entry.feed == "alpha");
+            alpha.for_each(|entry| entry.asserted_until = Some(until));
+        }
+        let later = Timestamp(start + wait);
+        let expired = list.expire(later);
+        let compiled = List::compile(&world.feeds(), later).unwrap();
+        prop_assert_eq!(expired.digest(), compiled.digest());
+        let snapshot = world.snapshot().with_list(expired);
+        let oracle = Oracle { now: later.0, ..world.oracle() };
+        for asked in asked {
+            prop_assert_eq!(asked.by_library(&snapshot), asked.by_oracle(&oracle), "{:?}", asked);
+        }
     }
 
     #[test]

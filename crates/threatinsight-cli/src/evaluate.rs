@@ -10,7 +10,7 @@ use threatinsight::{Chain, Kind, Level, Patterns, Reason, Request, Snapshot, Thr
 
 use crate::failure::Failure;
 use crate::inputs::{ActionName, Inputs, KindName};
-use crate::lines::{Lines, each_block};
+use crate::lines::{LINE_LIMIT, Lines, each_block};
 use crate::output::json_line;
 use crate::progress;
 use crate::source::{Source, standard_input_length};
@@ -19,7 +19,8 @@ use crate::source::{Source, standard_input_length};
 ///
 /// A line is CHAIN, verdict (allow, log, block), reason (exempt, blocklisted, disabled, not-listed,
 /// excluded, listed, unknown-client) and client, with tabs between them. A client that cannot be
-/// known is `-`.
+/// known is `-`. Control characters of a CHAIN are written as `?`, and a CHAIN of more than 16 MiB is
+/// cut and judged as a request of an unknown client.
 #[derive(Args)]
 pub(crate) struct Evaluate {
     #[command(flatten)]
@@ -109,13 +110,19 @@ impl Judge<'_> {
         deliver(&mut answers, output)
     }
 
-    /// Appends the answer to one chain, which is echoed as given.
+    /// Appends the answer to one chain, which is echoed.
     fn answer(&self, chain: &[u8], answers: &mut Vec<u8>) -> Result<(), Failure> {
-        let request = Request::new(Chain::parse(chain)).with_kind(self.kind);
+        // The hops that count are at the end, and the end of a longer line is not here.
+        let whole = if chain.len() > LINE_LIMIT { b"" } else { chain };
+        let request = Request::new(Chain::parse(whole)).with_kind(self.kind);
         let decision = self.snapshot.evaluate(&request);
         match self.form {
             Form::Plain => {
-                answers.extend_from_slice(chain);
+                // A chain comes from clients: it must not write columns, nor to a terminal.
+                let shown = chain
+                    .iter()
+                    .map(|b| if b.is_ascii_control() { b'?' } else { *b });
+                answers.extend(shown);
                 write!(answers, "\t{}\t{}\t", decision.verdict, decision.reason())
                     .and_then(|()| match decision.client {
                         Some(client) => writeln!(answers, "{client}"),

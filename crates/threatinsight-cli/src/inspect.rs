@@ -140,7 +140,7 @@ impl<'a> Inspection<'a> {
                 ipv4: list.distinct_ipv4(),
                 ipv6: list.distinct_ipv6(),
             },
-            memory_bytes: list.bytes(),
+            memory_bytes: list.bytes() + snapshot.zones().bytes(),
             compile_time,
             digest: snapshot.digest(),
             warnings: snapshot.warnings().collect(),

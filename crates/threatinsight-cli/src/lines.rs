@@ -27,7 +27,11 @@ pub(crate) fn each_block<E>(
     }
 }
 
-/// Cuts blocks into lines, without their LF or CRLF.
+/// The longest line that is taken as it is, in bytes: many times what any gateway lets through.
+pub(crate) const LINE_LIMIT: usize = 16 << 20;
+
+/// Cuts blocks into lines, without their LF or CRLF. Of a line longer than [`LINE_LIMIT`] it keeps
+/// one byte more than that, so that a line without an end does not fill the memory.
 pub(crate) struct Lines {
     /// The beginning of a line whose end has not arrived.
     partial: Vec<u8>,
@@ -50,11 +54,11 @@ impl Lines {
             match piece.strip_suffix(b"\n") {
                 Some(line) if self.partial.is_empty() => each(without_return(line))?,
                 Some(end) => {
-                    self.partial.extend_from_slice(end);
+                    self.hold(end);
                     each(without_return(&self.partial))?;
                     self.partial.clear();
                 }
-                None => self.partial.extend_from_slice(piece),
+                None => self.hold(piece),
             }
         }
         Ok(())
@@ -66,6 +70,11 @@ impl Lines {
             [] => Ok(()),
             line => each(without_return(line)),
         }
+    }
+
+    fn hold(&mut self, piece: &[u8]) {
+        let room = (LINE_LIMIT + 1).saturating_sub(self.partial.len());
+        self.partial.extend(piece.iter().take(room));
     }
 }
 

@@ -7,7 +7,7 @@
 use super::{
     Members6,
     line::Line,
-    lines::{Lines, PAGE, Writable},
+    lines::{Lines, PAGE, Shape, Writable},
     planes::Planes,
 };
 use crate::list::blocks::{Blocks, Placed};
@@ -18,6 +18,11 @@ const FILL: usize = 60;
 /// Cells in use per hundred from which an update builds a new table.
 pub(super) const OVERFULL: usize = 78;
 pub(super) const CELLS_PER_LINE: usize = 7;
+/// Lines in a chain that no list of networks makes unless it was made to: what cannot be filed by
+/// more bits takes some forty.
+pub(super) const LONGEST: usize = 256;
+/// Seeds that are tried before a long chain is put up with.
+const SEEDS: u64 = 16;
 
 impl Members6 {
     /// The addresses that `rows`, in prefix order, cover.
@@ -39,19 +44,26 @@ impl Lines {
         let cells: usize = long().map(|(_, length)| 1 + usize::from(length > 64)).sum();
         let mut pages = cells * 100 / FILL / CELLS_PER_LINE / PAGE + 2;
         // The markers of crowded networks are not known beforehand.
+        let mut seed = 0;
         let fresh = loop {
             let mut fresh = Fresh {
                 lines: vec![Line::default(); pages * PAGE],
                 cells: 0,
+                seed,
+                longest: 0,
             };
             let fits = long().all(|(bits, length)| {
                 fresh.insert(bits, length);
-                !fresh.is_overfull()
+                !fresh.is_overfull() && (fresh.longest <= LONGEST || seed == SEEDS)
             });
             if fits {
                 break fresh;
             }
-            pages += pages / 2;
+            if fresh.is_overfull() {
+                pages += pages / 2;
+            } else {
+                seed += 1;
+            }
         };
         let mut blocks = Blocks::empty(pages, &[Line::default(); PAGE]);
         let placed = (0..pages).map(|page| Placed {
@@ -62,7 +74,7 @@ impl Lines {
         blocks.append(&fresh.lines, &placed.collect::<Vec<_>>());
         Self {
             pages: blocks,
-            count: (pages * PAGE) as u64,
+            shape: fresh.shape(),
             cells: fresh.cells,
         }
     }
@@ -72,11 +84,17 @@ impl Lines {
 struct Fresh {
     lines: Vec<Line>,
     cells: usize,
+    seed: u64,
+    /// The longest chain that was followed.
+    longest: usize,
 }
 
 impl Writable for Fresh {
-    fn count(&self) -> u64 {
-        self.lines.len() as u64
+    fn shape(&self) -> Shape {
+        Shape {
+            count: self.lines.len() as u64,
+            seed: self.seed,
+        }
     }
     fn line(&self, at: usize) -> Line {
         self.lines.get(at).copied().unwrap_or_default()
@@ -89,5 +107,8 @@ impl Writable for Fresh {
     }
     fn grew(&mut self, cells: isize) {
         self.cells = self.cells.wrapping_add_signed(cells);
+    }
+    fn followed(&mut self, lines: usize) {
+        self.longest = self.longest.max(lines);
     }
 }

@@ -19,7 +19,7 @@ const FEW: usize = 4;
 #[derive(Clone, Debug)]
 pub(super) struct Lines {
     pub(super) pages: Blocks<Line>,
-    pub(super) count: u64,
+    pub(super) shape: Shape,
     /// Cells in use.
     pub(super) cells: usize,
 }
@@ -31,7 +31,7 @@ impl Lines {
         while levels != 0 {
             let filed = levels.trailing_zeros() as u8 * 4;
             levels &= levels - 1;
-            for at in chain(address, filed, self.count) {
+            for at in chain(address, filed, self.shape) {
                 let Some(line) = self.line(at) else {
                     return false;
                 };
@@ -59,35 +59,47 @@ impl Lines {
     }
 }
 
+/// How addresses are spread over lines.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shape {
+    /// Lines there are.
+    pub(super) count: u64,
+    /// Another number spreads them otherwise: a build takes the first that leaves no chain too
+    /// long, so that nobody gains by listing networks that one number would pile up.
+    pub(super) seed: u64,
+}
+
 /// The line that everything agreeing with `bits` in the first `filed` bits starts in.
 #[inline]
-fn home(bits: u128, filed: u8, count: u64) -> usize {
+fn home(bits: u128, filed: u8, Shape { count, seed }: Shape) -> usize {
     let high = (bits >> 64) as u64;
     let key = if filed <= 64 {
         high >> (64 - filed)
     } else {
         high.rotate_left(23) ^ (bits as u64 >> (128 - filed)).wrapping_mul(0xd6e8_feb8_6659_fd93)
     };
-    let hash = (key ^ u64::from(filed) << 57).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let seed = seed.wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let hash = (key ^ seed ^ u64::from(filed) << 57).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let hash = (hash ^ hash >> 32).wrapping_mul(0xd6e8_feb8_6659_fd93);
     ((u128::from(hash) * u128::from(count)) >> 64) as usize
 }
 
 /// The lines in which something filed by the first `filed` bits of `bits` may be, nearest first.
 #[inline]
-fn chain(bits: u128, filed: u8, count: u64) -> impl Iterator<Item = usize> {
-    let home = home(bits, filed, count);
-    (home..count as usize).chain(0..home)
+fn chain(bits: u128, filed: u8, shape: Shape) -> impl Iterator<Item = usize> {
+    let home = home(bits, filed, shape);
+    (home..shape.count as usize).chain(0..home)
 }
 
 /// Lines being written: a whole new table, or the changed pages of one.
 pub(super) trait Writable {
-    /// Lines there are.
-    fn count(&self) -> u64;
+    fn shape(&self) -> Shape;
     fn line(&self, at: usize) -> Line;
     fn line_mut(&mut self, at: usize) -> &mut Line;
     /// More or fewer cells are in use.
     fn grew(&mut self, cells: isize);
+    /// A chain of `lines` was followed to file something.
+    fn followed(&mut self, lines: usize);
 
     /// Files a prefix longer than 32 bits that is not there yet.
     fn insert(&mut self, bits: u128, length: u8) {
@@ -116,9 +128,10 @@ pub(super) trait Writable {
     }
 
     fn push(&mut self, item: Item, bits: u128, filed: u8) {
-        for at in chain(bits, filed, self.count()) {
+        for (followed, at) in chain(bits, filed, self.shape()).enumerate() {
             let line = self.line_mut(at);
             if line.push(item) {
+                self.followed(followed);
                 break;
             }
             line.pass();
@@ -128,7 +141,7 @@ pub(super) trait Writable {
 
     fn take(&mut self, item: Item, bits: u128, filed: u8) {
         let mut passed = 0;
-        for at in chain(bits, filed, self.count()) {
+        for at in chain(bits, filed, self.shape()) {
             let line = self.line(at);
             if line.items().any(|other| other == item) {
                 self.line_mut(at).remove(item);
@@ -139,7 +152,7 @@ pub(super) trait Writable {
             }
             passed += 1;
         }
-        for at in chain(bits, filed, self.count()).take(passed) {
+        for at in chain(bits, filed, self.shape()).take(passed) {
             self.line_mut(at).unpass();
         }
         self.grew(-(item.cells() as isize));
@@ -147,7 +160,7 @@ pub(super) trait Writable {
 
     /// Everything in the lines that the first `filed` bits of `bits` lead to.
     fn each_item(&self, bits: u128, filed: u8, mut visit: impl FnMut(Item)) {
-        for at in chain(bits, filed, self.count()) {
+        for at in chain(bits, filed, self.shape()) {
             let line = self.line(at);
             line.items().for_each(&mut visit);
             if !line.was_passed() {

@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 
 use super::{
     Members6,
-    build::{CELLS_PER_LINE, OVERFULL},
+    build::{CELLS_PER_LINE, LONGEST, OVERFULL},
     line::Line,
-    lines::{Lines, PAGE, Writable},
+    lines::{Lines, PAGE, Shape, Writable},
 };
 use crate::list::blocks::{Edit, Placed};
 use crate::list::entries::Entries;
@@ -42,13 +42,14 @@ impl Lines {
             lines: self,
             pages: BTreeMap::new(),
             cells: self.cells,
+            longest: 0,
         };
         for &(bits, length) in vanished.iter().filter(|(_, length)| *length > 32) {
             changed.remove(bits, length);
         }
         for &(bits, length) in appeared.iter().filter(|(_, length)| *length > 32) {
             changed.insert(bits, length);
-            if changed.is_overfull() {
+            if changed.is_overfull() || changed.longest > LONGEST {
                 let mut prefixes: Vec<_> =
                     entries.iter().map(|row| (row.bits(), row.length)).collect();
                 prefixes.dedup();
@@ -69,7 +70,7 @@ impl Lines {
         pages.replace(&edit, |_| PAGE);
         Self {
             pages,
-            count: self.count,
+            shape: self.shape,
             cells,
         }
     }
@@ -80,6 +81,8 @@ struct Changed<'a> {
     lines: &'a Lines,
     pages: BTreeMap<usize, [Line; PAGE]>,
     cells: usize,
+    /// The longest chain that was followed.
+    longest: usize,
 }
 
 impl Changed<'_> {
@@ -95,8 +98,8 @@ impl Changed<'_> {
 }
 
 impl Writable for Changed<'_> {
-    fn count(&self) -> u64 {
-        self.lines.count
+    fn shape(&self) -> Shape {
+        self.lines.shape
     }
     fn line(&self, at: usize) -> Line {
         match self.pages.get(&(at / PAGE)) {
@@ -109,9 +112,12 @@ impl Writable for Changed<'_> {
         &mut self.pages.entry(at / PAGE).or_insert(page)[at % PAGE]
     }
     fn is_overfull(&self) -> bool {
-        self.cells * 100 > self.lines.count as usize * CELLS_PER_LINE * OVERFULL
+        self.cells * 100 > self.lines.shape.count as usize * CELLS_PER_LINE * OVERFULL
     }
     fn grew(&mut self, cells: isize) {
         self.cells = self.cells.wrapping_add_signed(cells);
+    }
+    fn followed(&mut self, lines: usize) {
+        self.longest = self.longest.max(lines);
     }
 }

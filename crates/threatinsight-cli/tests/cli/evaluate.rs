@@ -200,7 +200,7 @@ fn chains_that_do_not_parse_are_lines_of_an_unknown_client() {
 }
 
 #[test]
-fn chains_are_echoed_byte_for_byte() {
+fn chains_are_echoed_but_for_control_characters() {
     let sandbox = Sandbox::with_scanners();
     let line = b"192.0.2.1\xff , \t198.51.100.7:443";
     let output = sandbox
@@ -210,7 +210,7 @@ fn chains_are_echoed_byte_for_byte() {
         .unwrap();
     assert_eq!(
         output.stdout,
-        [line, &b"\tblock\tlisted\t198.51.100.7\n"[..]].concat()
+        b"192.0.2.1\xff , ?198.51.100.7:443\tblock\tlisted\t198.51.100.7\n"
     );
 }
 
@@ -225,4 +225,28 @@ fn a_thousand_hops_and_a_megabyte_of_garbage_are_one_line() {
         output.done(),
         format!("{long}\tblock\tlisted\t198.51.100.7\n")
     );
+}
+
+#[test]
+fn a_chain_cannot_write_columns_of_its_own() {
+    let forged = b"x\tallow\tnot-listed\t9.9.9.9, 198.51.100.7\n\x1b[2J, 198.51.100.7\n";
+    let output = sandbox().pipe("evaluate --feed scanners.jsonl", forged);
+    assert_eq!(
+        output.done(),
+        "x?allow?not-listed?9.9.9.9, 198.51.100.7\tblock\tlisted\t198.51.100.7\n\
+         ?[2J, 198.51.100.7\tblock\tlisted\t198.51.100.7\n"
+    );
+}
+
+#[test]
+fn an_endless_line_is_cut_and_its_client_unknown() {
+    let mut line = vec![b'a'; 17 << 20];
+    line.extend_from_slice(b", 198.51.100.7\n8.8.8.8\n");
+    let output = sandbox()
+        .pipe("evaluate --feed scanners.jsonl", &line)
+        .done();
+    let (first, second) = output.split_once('\n').unwrap();
+    assert!(first.ends_with("a\tlog\tunknown-client\t-"));
+    assert!(first.len() < (16 << 20) + 100);
+    assert_eq!(second, "8.8.8.8\tallow\tnot-listed\t8.8.8.8\n");
 }
