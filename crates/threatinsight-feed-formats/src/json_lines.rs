@@ -99,7 +99,8 @@ fn read(parser: &mut FeedParser, line: &[u8]) -> Result<(), FeedError> {
         return parser.entry(&text, Err(format!("line longer than {LINE_LIMIT} bytes")));
     }
     if line.is_empty() {
-        return parser.push(b"\n");
+        parser.skip(&text);
+        return Ok(());
     }
     let error = match serde_json::from_slice(line) {
         Ok(ours) => return parser.entry(&text, entry(&ours)),
@@ -108,7 +109,10 @@ fn read(parser: &mut FeedParser, line: &[u8]) -> Result<(), FeedError> {
     match serde_json::from_slice(line) {
         Ok(Spamhaus::Entry { cidr, .. }) => parser.entry(&text, Ok(stated(&cidr))),
         // Not an entry and no mistake: to the parser, what a comment is.
-        Ok(Spamhaus::Metadata { .. }) => parser.push(b"#\n"),
+        Ok(Spamhaus::Metadata { .. }) => {
+            parser.skip(&text);
+            Ok(())
+        }
         Err(_) => parser.entry(&text, Err(reason(&error))),
     }
 }
