@@ -149,6 +149,15 @@ impl<'a> Chain<'a> {
         }
     }
 
+    /// The address of a peer that sent no header line at all.
+    #[inline]
+    pub(crate) const fn lone_peer(&self) -> Option<IpAddr> {
+        match self.lines {
+            Lines::Many([]) => self.peer.address,
+            Lines::Many([_, ..]) | Lines::One(_) => None,
+        }
+    }
+
     pub(crate) const fn peer(&self) -> Hop<'a> {
         self.peer
     }

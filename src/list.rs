@@ -25,7 +25,7 @@ use ahash::AHashMap;
 
 use self::entries::{Change, Kind};
 use self::table::{Family, Table};
-use crate::address::canonical;
+use crate::address::{canonical, embedded_ipv4};
 use crate::bits::Bits;
 use crate::digest::{Digest, Fact};
 use crate::error::{CompileError, Warning};
@@ -364,6 +364,16 @@ impl List {
                 let listing = self.listing(row);
                 Warning::feed_covers_mapped_range(listing.feed, listing.entry.prefix)
             })
+    }
+
+    /// Whether an entry may cover `client`, a canonical address, or the IPv4 address it embeds; if
+    /// not, none does.
+    #[inline]
+    pub(crate) fn may_know(&self, client: IpAddr) -> bool {
+        match client {
+            IpAddr::V4(v4) => self.v4.contains(v4.to_bits()),
+            IpAddr::V6(v6) => self.v6.contains(v6.to_bits()) || embedded_ipv4(v6).is_some(),
+        }
     }
 
     /// What is known about `client`, a canonical address, from the entries in `scope`.

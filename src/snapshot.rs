@@ -53,6 +53,8 @@ pub(crate) struct Rules {
     pub(crate) exempt: ZoneSet,
     /// The gateways of the blocklists and of the exempt zone, which decide whoever is listed.
     deciding: Arc<Outline>,
+    /// The stage that decides a known client that is not listed, when no zone does.
+    unlisted: Stage,
 }
 
 impl Policy {
@@ -201,6 +203,24 @@ impl Snapshot {
     /// text.
     #[inline]
     pub fn evaluate<'s>(&'s self, request: &Request<'_>) -> Decision<'s> {
+        // Most requests: nothing is known of the peer that sent them, and it speaks for itself.
+        if let Some(address) = request.chain.lone_peer()
+            && !self.rules.deciding.may_contain(address)
+            && !self.list.may_know(address)
+        {
+            return Decision {
+                verdict: Verdict::Allow,
+                stage: self.rules.unlisted,
+                client: Some(address),
+                threat: None,
+            };
+        }
+        self.evaluate_known(request)
+    }
+
+    /// Judges a request of which something is known, or that came through other hops.
+    #[inline(never)]
+    fn evaluate_known(&self, request: &Request<'_>) -> Decision<'_> {
         let scope = Scope::new(request.kind, &self.rules.extensions);
         self.decide(request, &self.rules, scope)
     }
@@ -431,6 +451,10 @@ impl Rules {
             blocklists: zones.blocklists().clone(),
             excluded,
             exempt,
+            unlisted: match configuration.action {
+                Action::None => Stage::Disabled,
+                Action::Audit | Action::Block => Stage::NotListed,
+            },
         })
     }
 
@@ -465,6 +489,7 @@ impl Rules {
             excluded: _,
             exempt: _,
             deciding: _,
+            unlisted: _,
         } = self;
         let rules = Fact::new(3)
             .word(*action as u64)
