@@ -18,7 +18,8 @@
 //! be, so that the test of `live` is the first branch, and on a miss the only one.
 #![expect(
     clippy::cast_possible_truncation,
-    reason = "fields of a word are cut to their width"
+    clippy::indexing_slicing,
+    reason = "fields of a word are cut to their width; a word of a map is below 4"
 )]
 
 mod batch;
@@ -31,7 +32,7 @@ use crate::list::{
     cover::COVERED,
 };
 
-use node::{BITMAP, LIVE};
+use node::{BITMAP, EMPTY, LIVE};
 
 /// The node has a `covered` map.
 const MIXED: Reference = 1 << 30;
@@ -43,19 +44,22 @@ pub(crate) struct Members4 {
 }
 
 impl Members4 {
-    /// Whether `address` is listed.
-    #[inline]
+    /// Whether `address` is listed. A miss ends in the caller; only a hit, or a near one, costs a call.
+    #[inline(always)]
     pub(crate) fn contains(&self, address: u32) -> bool {
         let Some(&reference) = self.nodes.directory.get((address >> 16) as usize) else {
             return false;
         };
-        let (words, start) = self.nodes.place(reference);
+        let words = self.nodes.at(reference);
+        let Some(head) = words.first_chunk::<{ EMPTY.len() }>() else {
+            return false;
+        };
         let word = (address >> 14 & 3) as usize;
-        let live = words.get(start + LIVE + word).copied().unwrap_or(0);
+        let live = head[LIVE + word];
         if live >> (address >> 8 & 63) & 1 == 0 {
             return reference & COVERED != 0;
         }
-        leaf_contains(reference, words, start, address, live)
+        leaf_contains(reference, words, head[0], live, address)
     }
 
     /// Heap bytes.
@@ -64,46 +68,39 @@ impl Members4 {
     }
 }
 
-/// The answer of the leaf of a /24 that is live.
-#[inline]
-fn leaf_contains(
-    reference: Reference,
-    words: &[u64],
-    start: usize,
-    address: u32,
-    live: u64,
-) -> bool {
-    let word = (address >> 14 & 3) as usize;
+/// The answer of the leaf of a /24 that is live: `live` is its word of the map of the node `words` starts with.
+#[inline(never)]
+fn leaf_contains(reference: Reference, words: &[u64], head: u64, live: u64, address: u32) -> bool {
+    let word = address >> 14 & 3;
     let bit = address >> 8 & 63;
     let mut own = live;
-    let mut leaves = start + LIVE + BITMAP;
+    let mut leaves = LIVE + BITMAP;
     if reference & (COVERED | MIXED) != 0 {
         if reference & COVERED != 0 {
             return true;
         }
-        let covered = words.get(leaves + word).copied().unwrap_or(0);
+        let covered = words.get(leaves + word as usize).copied().unwrap_or(0);
         if covered >> bit & 1 != 0 {
             return true;
         }
         own &= !covered;
         leaves += BITMAP;
     }
-    let head = words.get(start).copied().unwrap_or(0);
     let rank = (head >> (8 * word)) as usize & 0xff;
     let rank = rank + (own & ((1 << bit) - 1)).count_ones() as usize;
     let leaf = words.get(leaves + rank).copied().unwrap_or(0);
-    leaf_holds(leaf, head, words, start, address)
+    leaf_holds(leaf, head, words, address)
 }
 
 /// Whether the leaf has the host. Both ways are taken at once: which kind of leaf it is, is as good as random, and a
 /// wrong guess of it costs more than the word read for nothing, which is the node's first.
 #[inline]
-fn leaf_holds(leaf: u64, head: u64, words: &[u64], start: usize, address: u32) -> bool {
+fn leaf_holds(leaf: u64, head: u64, words: &[u64], address: u32) -> bool {
     let wide = leaf & 1;
     let bitmap = node::first_bitmap(head)
         + (leaf >> 8) as usize % 256 * BITMAP
         + (address >> 6 & 3) as usize;
-    let at = start + (bitmap & (wide as usize).wrapping_neg());
-    let hosts = words.get(at).copied().unwrap_or(0) >> (address & 63) & 1;
+    let at = bitmap & (wide as usize).wrapping_neg();
+    let hosts = words.get(at).copied().unwrap_or(0) >> (address & 63);
     (hosts & wide) | (u64::from(node::holds(leaf, address as u8)) & !wide) & 1 != 0
 }

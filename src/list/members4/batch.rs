@@ -8,7 +8,7 @@
 
 use super::{
     MIXED, Members4, leaf_holds,
-    node::{self, BITMAP, LIVE},
+    node::{self, BITMAP, EMPTY, LIVE},
 };
 use crate::list::cover::COVERED;
 
@@ -45,23 +45,30 @@ impl Members4 {
         }
         let mut live = [0u64; GROUP];
         let mut heads = [0u64; GROUP];
+        let mut nodes: [&[u64]; GROUP] = [&[]; GROUP];
+        let mut any_live = false;
         for lane in 0..GROUP {
-            let (words, start) = self.nodes.place(references[lane]);
-            live[lane] = words
-                .get(start + LIVE + (addresses[lane] >> 14 & 3) as usize)
-                .copied()
-                .unwrap_or(0);
-            heads[lane] = words.get(start).copied().unwrap_or(0);
+            nodes[lane] = self.nodes.at(references[lane]);
+            let head = nodes[lane].first_chunk().unwrap_or(&EMPTY);
+            live[lane] = head[LIVE + (addresses[lane] >> 14 & 3) as usize];
+            heads[lane] = head[0];
+            any_live |= live[lane] >> (addresses[lane] >> 8 & 63) & 1 != 0;
+        }
+        if !any_live {
+            for (answer, reference) in answers.iter_mut().zip(references) {
+                *answer = reference & COVERED != 0;
+            }
+            return;
         }
         let mut leaves = [0u64; GROUP];
         for lane in 0..GROUP {
-            let (words, start) = self.nodes.place(references[lane]);
+            let words = nodes[lane];
             let word = (addresses[lane] >> 14 & 3) as usize;
             let bit = addresses[lane] >> 8 & 63;
             let is_live = live[lane] >> bit & 1 != 0;
             let mut own = live[lane];
             let mut covered = references[lane] & COVERED != 0;
-            let mut first = start + LIVE + BITMAP;
+            let mut first = LIVE + BITMAP;
             if references[lane] & MIXED != 0 {
                 let map = words.get(first + word).copied().unwrap_or(0);
                 covered |= map >> bit & 1 != 0;
@@ -83,8 +90,7 @@ impl Members4 {
                 .unwrap_or(node::without(addresses[lane] as u8));
         }
         for lane in 0..GROUP {
-            let (words, start) = self.nodes.place(references[lane]);
-            answers[lane] |= leaf_holds(leaves[lane], heads[lane], words, start, addresses[lane]);
+            answers[lane] |= leaf_holds(leaves[lane], heads[lane], nodes[lane], addresses[lane]);
         }
     }
 }
