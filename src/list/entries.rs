@@ -49,11 +49,22 @@ enum Child<A: Bits> {
         rows: Arc<[Row<A>]>,
         earliest: Expiry,
     },
-    Node(Arc<Node<A>>),
+    /// A walk down needs no more of a node than this and one child: its first bits are not compared, because rows that
+    /// a wrong turn leads to do not cover the address.
+    Node {
+        node: Arc<Node<A>>,
+        depth: u8,
+        stride: u8,
+        /// Whether the node keeps rows itself.
+        own: bool,
+    },
 }
 
+const _: () = assert!(size_of::<Child<u32>>() == 24 && size_of::<Child<u128>>() == 24);
+
+/// One allocation, the children at its end.
 #[derive(Debug)]
-struct Node<A: Bits> {
+struct Node<A: Bits, C: ?Sized = [Child<A>]> {
     /// The first `depth` bits of everything beneath, but for `rows`, which may be shorter.
     origin: A,
     depth: u8,
@@ -66,15 +77,24 @@ struct Node<A: Bits> {
     /// the shorter of both.
     rows: Box<[Row<A>]>,
     /// INVARIANT: `1 << stride` of them.
-    children: Box<[Child<A>]>,
+    children: C,
 }
 
 impl<A: Bits> Child<A> {
+    fn node(node: Arc<Node<A>>) -> Self {
+        Self::Node {
+            depth: node.depth,
+            stride: node.stride,
+            own: !node.rows.is_empty(),
+            node,
+        }
+    }
+
     fn count(&self) -> u32 {
         match self {
             Self::None => 0,
             Self::Leaf { rows, .. } => rows.len() as u32,
-            Self::Node(node) => node.count,
+            Self::Node { node, .. } => node.count,
         }
     }
 
@@ -84,9 +104,8 @@ impl<A: Bits> Child<A> {
         match self {
             Self::None => 0,
             Self::Leaf { rows, .. } => COUNTERS + size_of_val(&**rows),
-            Self::Node(node) => {
-                let own =
-                    size_of::<Node<A>>() + size_of_val(&*node.rows) + size_of_val(&*node.children);
+            Self::Node { node, .. } => {
+                let own = size_of_val(&**node) + size_of_val(&*node.rows);
                 COUNTERS + own + node.children.iter().map(Self::bytes).sum::<usize>()
             }
         }
@@ -96,7 +115,7 @@ impl<A: Bits> Child<A> {
         match self {
             Self::None => Expiry::NEVER,
             Self::Leaf { earliest, .. } => *earliest,
-            Self::Node(node) => node.earliest,
+            Self::Node { node, .. } => node.earliest,
         }
     }
 }
@@ -107,33 +126,50 @@ impl<A: Bits> Node<A> {
         depth: u8,
         stride: u8,
         rows: Box<[Row<A>]>,
-        children: Box<[Child<A>]>,
-    ) -> Self {
+        children: Vec<Child<A>>,
+    ) -> Arc<Self> {
         let count = rows.len() as u32 + children.iter().map(Child::count).sum::<u32>();
         let earliest = children
             .iter()
             .map(Child::earliest)
             .chain(rows.iter().map(|r| r.expires))
             .min();
-        Self {
+        let node = Node {
             origin,
             depth,
             stride,
             count,
             earliest: earliest.unwrap_or(Expiry::NEVER),
             rows,
-            children,
+            children: (),
+        };
+        match stride {
+            0 | 1 => node.with::<2>(children),
+            2 => node.with::<4>(children),
+            3 => node.with::<8>(children),
+            4 => node.with::<16>(children),
+            5 => node.with::<32>(children),
+            6 => node.with::<64>(children),
+            7 => node.with::<128>(children),
+            _ => node.with::<256>(children),
         }
     }
+}
 
-    /// The child that holds what may cover, or is covered by, `address`.
-    #[inline]
-    fn child(&self, address: A) -> Option<&Child<A>> {
-        if address.masked(self.depth) == self.origin {
-            self.children.get(address.index(self.depth, self.stride))
-        } else {
-            None
-        }
+impl<A: Bits> Node<A, ()> {
+    /// The node with its `N` children, in one allocation.
+    fn with<const N: usize>(self, children: Vec<Child<A>>) -> Arc<Node<A>> {
+        debug_assert_eq!(children.len(), N);
+        let mut children = children.into_iter();
+        Arc::new(Node {
+            origin: self.origin,
+            depth: self.depth,
+            stride: self.stride,
+            count: self.count,
+            earliest: self.earliest,
+            rows: self.rows,
+            children: std::array::from_fn::<_, N, _>(|_| children.next().unwrap_or(Child::None)),
+        })
     }
 }
 

@@ -62,13 +62,7 @@ impl<A: Bits> Child<A> {
                 .map(|part| Self::build(part, false))
                 .collect()
         };
-        Self::Node(Arc::new(Node::new(
-            origin,
-            depth,
-            stride,
-            own.into(),
-            children.into(),
-        )))
+        Self::node(Node::new(origin, depth, stride, own.into(), children))
     }
 
     pub(super) fn leaf(rows: Arc<[Row<A>]>) -> Self {

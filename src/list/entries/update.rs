@@ -66,7 +66,7 @@ impl<A: Bits> Child<A> {
         match self {
             Self::None => done.merged_leaf(&[], changes),
             Self::Leaf { rows, .. } => done.merged_leaf(rows, changes),
-            Self::Node(node) => Node::update(node, changes, done),
+            Self::Node { node, .. } => Node::update(node, changes, done),
         }
     }
 
@@ -85,7 +85,7 @@ impl<A: Bits> Node<A> {
         if let Some(shared) = foreign
             && shared < self.depth
         {
-            return Arc::new(self.below(shared)).update(changes, done);
+            return self.below(shared).update(changes, done);
         }
         let reach = self.depth + self.stride;
         let agrees = |row: &Row<A>| self.shared(row) >= self.depth.min(row.length);
@@ -100,7 +100,7 @@ impl<A: Bits> Node<A> {
         } else {
             done.merge(&self.rows, &own).into()
         };
-        let mut children = self.children.clone();
+        let mut children = self.children.to_vec();
         let index = |change: &Change<A>| change.row.bits().index(self.depth, self.stride);
         for part in deep.chunk_by(|a, b| index(a) == index(b)) {
             if let Some(child) = part
@@ -112,7 +112,7 @@ impl<A: Bits> Node<A> {
         }
         let node = Self::new(self.origin, self.depth, self.stride, rows, children);
         let count = node.count;
-        let node = Child::Node(Arc::new(node));
+        let node = Child::node(node);
         if count > COLLAPSE {
             return node;
         }
@@ -132,7 +132,7 @@ impl<A: Bits> Node<A> {
     }
 
     /// A node above this one that branches at bit `shared`, which is above `depth`.
-    fn below(self: &Arc<Self>, shared: u8) -> Self {
+    fn below(self: &Arc<Self>, shared: u8) -> Arc<Self> {
         let stride = (self.depth - shared).min(4);
         let mut children = vec![Child::None; 1 << stride];
         let reach = shared + stride;
@@ -141,22 +141,22 @@ impl<A: Bits> Node<A> {
             let node = if own.is_empty() {
                 Arc::clone(self)
             } else {
-                Arc::new(Self::new(
+                Self::new(
                     self.origin,
                     self.depth,
                     self.stride,
                     kept.into(),
-                    self.children.clone(),
-                ))
+                    self.children.to_vec(),
+                )
             };
-            *child = Child::Node(node);
+            *child = Child::node(node);
         }
         Self::new(
             self.origin.masked(shared),
             shared,
             stride,
             own.into(),
-            children.into(),
+            children,
         )
     }
 }

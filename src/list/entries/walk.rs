@@ -60,7 +60,7 @@ impl<A: Bits> Child<A> {
         match self {
             Self::None => ControlFlow::Continue(()),
             Self::Leaf { rows, .. } => rows.iter().filter(overlaps).try_for_each(visit),
-            Self::Node(node) => {
+            Self::Node { node, .. } => {
                 node.rows
                     .iter()
                     .filter(overlaps)
@@ -97,7 +97,7 @@ impl<A: Bits> Child<A> {
         match self {
             Self::None => {}
             Self::Leaf { rows, .. } => rows.iter().filter(dead).for_each(visit),
-            Self::Node(node) => {
+            Self::Node { node, .. } => {
                 node.rows.iter().filter(dead).for_each(&mut *visit);
                 node.children
                     .iter()
@@ -131,9 +131,16 @@ impl<'a, A: Bits> Iterator for Covering<'a, A> {
                     self.rows = rows.iter();
                     self.next = None;
                 }
-                Child::Node(node) => {
-                    self.rows = node.rows.iter();
-                    self.next = node.child(address);
+                Child::Node {
+                    node,
+                    depth,
+                    stride,
+                    own,
+                } => {
+                    if *own {
+                        self.rows = node.rows.iter();
+                    }
+                    self.next = node.children.get(address.index(*depth, *stride));
                 }
             }
         }
@@ -159,7 +166,7 @@ impl<'a, A: Bits> Sorted<'a, A> {
         match child {
             Child::None => {}
             Child::Leaf { rows, .. } => self.rows = rows.iter(),
-            Child::Node(node) => self.path.push(Step {
+            Child::Node { node, .. } => self.path.push(Step {
                 node,
                 own: node.rows.iter(),
                 child: 0,
