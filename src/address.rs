@@ -28,7 +28,15 @@ pub const fn canonical(address: IpAddr) -> IpAddr {
 /// The IPv4 address that an IPv4-mapped IPv6 address is.
 #[inline]
 pub(crate) const fn mapped_ipv4(address: Ipv6Addr) -> Option<Ipv4Addr> {
-    address.to_ipv4_mapped()
+    // In two words: compared byte by byte, the address is stored in pieces, and reading it whole waits for them.
+    let bits = address.to_bits();
+    #[expect(clippy::cast_possible_truncation, reason = "the last 32 bits")]
+    let last = bits as u32;
+    if bits >> 32 == 0xffff {
+        Some(Ipv4Addr::from_bits(last))
+    } else {
+        None
+    }
 }
 
 /// The IPv4 address that an IPv6 address of a translation or tunnel prefix carries.

@@ -215,14 +215,17 @@ impl Snapshot {
                 threat: None,
             };
         }
-        self.evaluate_known(request)
+        self.evaluate_known(*request)
     }
 
     /// Judges a request of which something is known, or that came through other hops.
+    ///
+    /// By value: a reference would have every request written to memory first, and its address
+    /// read back in other pieces than it was written in, which stalls.
     #[inline(never)]
-    fn evaluate_known(&self, request: &Request<'_>) -> Decision<'_> {
+    fn evaluate_known(&self, request: Request<'_>) -> Decision<'_> {
         let scope = Scope::new(request.kind, &self.rules.extensions);
-        self.decide(request, &self.rules, scope)
+        self.decide(&request, &self.rules, scope)
     }
 
     /// Judges one request by other rules or another scope than the snapshot's own.
