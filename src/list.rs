@@ -355,6 +355,13 @@ impl List {
         size_of_val(&*self.feeds) + names.sum::<usize>() + self.v4.bytes() + self.v6.bytes()
     }
 
+    /// The part of [`bytes`](Self::bytes) that [`contains`](Self::contains) reads; the rest says
+    /// what is known about a listed address.
+    #[must_use]
+    pub fn membership_bytes(&self) -> usize {
+        self.v4.membership_bytes() + self.v6.membership_bytes()
+    }
+
     /// Feeds whose prefixes look as if they listed IPv4 addresses, and do not.
     pub(crate) fn warnings(&self) -> impl Iterator<Item = Warning> {
         let covering = self.v6.covering(MAPPED_RANGE.bits);

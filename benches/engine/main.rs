@@ -15,8 +15,8 @@ use std::time::Duration;
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use threatinsight::{
-    Action, Chain, Decision, Engine, Feed, IpZone, Kind, List, NetworkZone, ParseOptions, Policy,
-    Request, Snapshot, Timestamp, ZoneAddress, ZoneHead, ZoneUsage, Zones,
+    Action, Chain, Decision, Engine, Feed, Kind, List, ParseOptions, Policy, Request, Snapshot,
+    Timestamp, Zones,
 };
 use threatinsight_lists as lists;
 
@@ -193,7 +193,7 @@ fn compile(c: &mut Criterion) {
             });
         }
     }
-    let zones = zones();
+    let zones = lists::zones();
     group.throughput(Throughput::Elements(zones.len() as u64));
     group.bench_function("zones/200", |b| b.iter(|| Zones::compile(&zones).unwrap()));
     group.finish();
@@ -219,7 +219,7 @@ fn swap(c: &mut Criterion) {
                 .unwrap()
         });
     });
-    let zones = zones();
+    let zones = lists::zones();
     group.bench_function("zones", |b| b.iter(|| engine.update_zones(&zones).unwrap()));
     group.finish();
 }
@@ -248,34 +248,9 @@ fn parse(c: &mut Criterion) {
 
 fn snapshot(feeds: &[Feed]) -> Snapshot {
     let mut policy = Policy::new(Action::Block);
-    policy.zones = zones();
+    policy.zones = lists::zones();
     policy.configuration.exclude_zones = vec!["nzo1".to_owned(), "nzo2".to_owned()];
     policy.compile(feeds, NOW).unwrap()
-}
-
-/// 200 zones of 20 prefixes; one is a blocklist, two have proxies.
-fn zones() -> Vec<NetworkZone> {
-    let mut numbers = lists::Random::new(3);
-    let mut prefix = || {
-        let [a, b, c, _] = (numbers.word() as u32 % 0xe000_0000).to_be_bytes();
-        ZoneAddress::Cidr(format!("{a}.{b}.{c}.0/24"))
-    };
-    (0..200)
-        .map(|n| {
-            let mut head = ZoneHead::new(format!("nzo{n}"), format!("zone {n}"));
-            if n == 0 {
-                head.usage = ZoneUsage::Blocklist;
-            }
-            let gateways = (0..20).map(|_| prefix()).collect();
-            let proxies = vec![ZoneAddress::Cidr("192.0.2.0/24".to_owned())];
-            NetworkZone::Ip(IpZone {
-                head,
-                gateways: Some(gateways),
-                proxies: (n == 1 || n == 2).then_some(proxies),
-                links: None,
-            })
-        })
-        .collect()
 }
 
 /// The feed as text, one prefix a line.

@@ -108,7 +108,12 @@ impl<A: Family> Table<A> {
 
     /// Bytes on the heap, those shared with other tables included.
     pub(super) fn bytes(&self) -> usize {
-        A::bytes(&self.members) + self.entries.bytes()
+        self.membership_bytes() + self.entries.bytes()
+    }
+
+    /// Heap bytes of what [`contains`](Self::contains) reads.
+    pub(super) fn membership_bytes(&self) -> usize {
+        A::bytes(&self.members)
     }
 }
 

@@ -20,7 +20,6 @@
     reason = "what a test cannot set up fails it; what it draws at random may be cut"
 )]
 
-mod allocations;
 mod conformance;
 mod corpus;
 mod feeds;
@@ -30,3 +29,6 @@ mod properties;
 mod public_api;
 mod regressions;
 mod updates;
+
+#[global_allocator]
+static HEAP: threatinsight_heap::Counting = threatinsight_heap::Counting;

@@ -8,8 +8,7 @@ use threatinsight::{
     List, Loaded, ParseOptions, Policy, Prefix, Reader, Reason, Request, Snapshot, Stage, Threat,
     Timestamp, Verdict, Zones,
 };
-
-use crate::allocations::allocations;
+use threatinsight_heap::allocations;
 
 const fn shared<T: Send + Sync>() {}
 const fn sent<T: Send>() {}

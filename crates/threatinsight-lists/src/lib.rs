@@ -15,7 +15,7 @@
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use threatinsight::{Entry, Feed, Prefix};
+use threatinsight::{Entry, Feed, IpZone, NetworkZone, Prefix, ZoneAddress, ZoneHead, ZoneUsage};
 
 /// A small, seeded generator of numbers (`SplitMix64`).
 #[derive(Clone, Debug)]
@@ -250,6 +250,31 @@ pub fn feed(prefixes: impl IntoIterator<Item = Prefix>) -> Feed {
     let mut feed = Feed::new("bench");
     feed.extend(prefixes.into_iter().map(Entry::new));
     feed
+}
+
+/// 200 zones of 20 prefixes; one is a blocklist, two have proxies.
+pub fn zones() -> Vec<NetworkZone> {
+    let mut numbers = Random::new(3);
+    let mut prefix = || {
+        let [a, b, c, _] = (numbers.word() as u32 % 0xe000_0000).to_be_bytes();
+        ZoneAddress::Cidr(format!("{a}.{b}.{c}.0/24"))
+    };
+    (0..200)
+        .map(|n| {
+            let mut head = ZoneHead::new(format!("nzo{n}"), format!("zone {n}"));
+            if n == 0 {
+                head.usage = ZoneUsage::Blocklist;
+            }
+            let gateways = (0..20).map(|_| prefix()).collect();
+            let proxies = vec![ZoneAddress::Cidr("192.0.2.0/24".to_owned())];
+            NetworkZone::Ip(IpZone {
+                head,
+                gateways: Some(gateways),
+                proxies: (n == 1 || n == 2).then_some(proxies),
+                links: None,
+            })
+        })
+        .collect()
 }
 
 /// A generated prefix as the core has it.
