@@ -14,14 +14,23 @@ doc:
 bench *arguments:
     cargo bench {{ arguments }}
 
+<<<<<<< HEAD
 # One fuzz target for a while: `just fuzz feed_parser 60`.
+=======
+# The list beside its peers, and the charts of what came out.
+peers *arguments:
+    cargo bench -p threatinsight-peers -- {{ arguments }}
+    cargo run -p threatinsight-peers --bin charts
+
+# One fuzz target for a while: `just fuzz feed 60`.
+>>>>>>> 5b94ef1 (Measure the list beside its peers)
 fuzz target seconds="60":
     mkdir -p fuzz/corpus/{{ target }}
     cargo +nightly fuzz run {{ target }} fuzz/corpus/{{ target }} fuzz/seeds/{{ target }} -- -max_total_time={{ seconds }}
 
-# The oldest compiler that Cargo.toml promises.
+# The oldest compiler that Cargo.toml promises; the peers that we measure against want a newer one.
 msrv:
-    cargo +1.88 check --workspace --all-targets
+    cargo +1.88 check --workspace --exclude threatinsight-peers --all-targets
 
 deny:
     cargo deny check

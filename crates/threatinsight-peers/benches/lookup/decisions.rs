@@ -1,0 +1,102 @@
+//! What a decision costs beside the look-up in it.
+
+use std::fmt::Write as _;
+use std::hint::black_box;
+use std::net::IpAddr;
+
+use threatinsight::{Action, Engine, Policy, Request, Timestamp, Verdict};
+use threatinsight_lists as lists;
+use threatinsight_peers::family::Family;
+use threatinsight_peers::oracle::{answers, ranges};
+
+use crate::Output;
+use crate::measure::{median, sliced};
+
+const QUERIES: usize = 1 << 17;
+const ROUNDS: usize = 15;
+
+/// How many of the clients are allowed.
+type Ask<'a> = dyn FnMut(&[IpAddr]) -> usize + 'a;
+
+/// Clients that are not listed, one hop, 200 zones: the bare look-up, then `evaluate` through the
+/// snapshot itself, through a thread's reader, and through the engine's load.
+pub(crate) fn compare<A: Family>(output: &mut Output, size: usize) {
+    let listed = A::list(size);
+    let mut policy = Policy::new(Action::Block);
+    policy.zones = lists::zones();
+    policy.configuration.exclude_zones = vec!["nzo1".to_owned(), "nzo2".to_owned()];
+    let snapshot = policy.compile(&[A::feed(&listed)], Timestamp(0)).unwrap();
+    let engine = Engine::new(snapshot.clone());
+    let mut reader = engine.reader();
+    let clients = unlisted(&listed);
+
+    let allowed = |verdict: Verdict| usize::from(verdict == Verdict::Allow);
+    let mut asked: [(&str, Box<Ask<'_>>); 4] = [
+        (
+            "List::contains",
+            Box::new(|of| {
+                let list = snapshot.list();
+                of.iter().filter(|client| !list.contains(**client)).count()
+            }),
+        ),
+        (
+            "Snapshot::evaluate",
+            Box::new(|of| {
+                let verdict = |client: &IpAddr| snapshot.evaluate(&Request::from(*client)).verdict;
+                of.iter().map(|client| allowed(verdict(client))).sum()
+            }),
+        ),
+        (
+            "by a reader",
+            Box::new(|of| {
+                let verdict =
+                    |client: &IpAddr| reader.snapshot().evaluate(&Request::from(*client)).verdict;
+                of.iter().map(verdict).map(allowed).sum()
+            }),
+        ),
+        (
+            "by a load",
+            Box::new(|of| {
+                let verdict =
+                    |client: &IpAddr| engine.load().evaluate(&Request::from(*client)).verdict;
+                of.iter().map(verdict).map(allowed).sum()
+            }),
+        ),
+    ];
+    let mut times = [const { Vec::new() }; 4];
+    for _ in 0..ROUNDS {
+        for ((_, ask), times) in asked.iter_mut().zip(&mut times) {
+            times.push(sliced(clients.len(), |slice| {
+                black_box(ask(black_box(&clients[slice])));
+            }));
+        }
+    }
+    println!(
+        "\n# {}, {size} prefixes, 200 zones, unlisted clients",
+        A::NAME
+    );
+    println!(
+        "{:<22}{:>8}{:>14}{:>14}",
+        "asked", "ns", "of a look-up", "ns on top"
+    );
+    for ((name, _), of) in asked.iter().zip(&times) {
+        let rounds = || of.iter().zip(&times[0]);
+        let (ratio, more) = (
+            median(rounds().map(|(of, bare)| of / bare)),
+            median(rounds().map(|(of, bare)| of - bare)),
+        );
+        let ns = median(of.clone());
+        println!("{name:<22}{ns:>8.1}{ratio:>14.2}{more:>14.1}");
+        writeln!(output.decisions, "{},{size},{name},{ns:.3}", A::NAME).unwrap();
+    }
+}
+
+fn unlisted<A: Family>(listed: &[(A, u8)]) -> Vec<IpAddr> {
+    let ranges = ranges(listed);
+    let workloads = A::workloads(listed, QUERIES);
+    let uniform = workloads.into_iter().find(|(name, _)| *name == "rnd");
+    let (_, uniform) = uniform.expect("every family has it");
+    let listed = answers(listed, &ranges, &uniform);
+    let unlisted = uniform.iter().zip(listed).filter(|(_, listed)| !listed);
+    unlisted.map(|(bits, _)| bits.ip()).collect()
+}
