@@ -18,7 +18,7 @@ pub(crate) use self::threat::Scope;
 pub use self::threat::{Listing, Threat};
 
 use std::borrow::Cow;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
 use ahash::AHashMap;
@@ -375,12 +375,18 @@ impl List {
 
     /// Whether an entry may cover `client`, a canonical address, or the IPv4 address it embeds; if
     /// not, none does.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn may_know(&self, client: IpAddr) -> bool {
         match client {
             IpAddr::V4(v4) => self.v4.contains(v4.to_bits()),
-            IpAddr::V6(v6) => self.v6.contains(v6.to_bits()) || embedded_ipv4(v6).is_some(),
+            IpAddr::V6(v6) => self.may_know_ipv6(v6),
         }
+    }
+
+    /// Kept out of [`may_know`](Self::may_know), which is compiled into every caller of `evaluate`.
+    #[inline(never)]
+    fn may_know_ipv6(&self, client: Ipv6Addr) -> bool {
+        self.v6.contains(client.to_bits()) || embedded_ipv4(client).is_some()
     }
 
     /// What is known about `client`, a canonical address, from the entries in `scope`.

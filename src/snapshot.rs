@@ -201,7 +201,9 @@ impl Snapshot {
     /// One list look-up for a client that is not listed; two when an ACTIVE blocklist or exempt
     /// zone has gateways. For every hop that is read, one more look-up and the parsing of its
     /// text.
-    #[inline]
+    // Always in the caller: a call would have every request written to memory and its address read back in other pieces
+    // than it was written in, which stalls.
+    #[inline(always)]
     pub fn evaluate<'s>(&'s self, request: &Request<'_>) -> Decision<'s> {
         // Most requests: nothing is known of the peer that sent them, and it speaks for itself.
         if let Some(address) = request.chain.lone_peer()
@@ -219,9 +221,6 @@ impl Snapshot {
     }
 
     /// Judges a request of which something is known, or that came through other hops.
-    ///
-    /// By value: a reference would have every request written to memory first, and its address
-    /// read back in other pieces than it was written in, which stalls.
     #[inline(never)]
     fn evaluate_known(&self, request: Request<'_>) -> Decision<'_> {
         let scope = Scope::new(request.kind, &self.rules.extensions);

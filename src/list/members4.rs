@@ -1,106 +1,134 @@
-//! Whether an IPv4 address is listed: three dependent reads on a hit, one and a half on a miss.
+//! Whether an IPv4 address is listed: one read on most misses, three that depend on each other on most hits.
 //!
-//! The first 16 bits index a directory; each /16 with anything longer beneath has one node of 64-bit words:
+//! The first 16 bits index a directory, which tells for each /21 whether anything in it is listed; there most misses
+//! end. Each /16 has one node, or, when that would be long, one for each /20:
 //!
 //! ```text
-//! directory [65,536]   COVERED 1 │ MIXED 1 │ where the node is 30
-//! node       0         ranks 4 × 8 │ first bitmap 16 │ words 16
-//!            1..5      live:    one bit per /24 with anything listed in it
-//!            5..9      covered: one bit per /24 listed whole          (only if MIXED: if there are more than a few)
-//!            then      leaves:  one word per live and not covered /24, in order
-//!            then      bitmaps: four words per leaf that needs them
-//! leaf       tag 0     up to 7 host bytes in bytes 1..=7, the first repeated in the unused ones
-//!            tag 1     number of its bitmap; a whole /24 in a node that is not MIXED has one of all ones
+//! directory [65,536]   touched 32: one bit per /21 │ COVERED 1 │ buckets 5 │ where the node is 26
+//! table [16]           the same without `touched`, for each /20 of a /16 with 31 for its buckets
+//! node                 1..=30 buckets of 16 bytes, then a bitmap of 32 bytes for each crowded /24
+//! bucket               8 cells:  hash of the /24 7 │ marker 1 │ host 8
 //! ```
 //!
-//! Of the touched /24s of real lists 86 % hold one host and 99 % no more than seven (ipsum, 120k addresses), so eight
-//! bytes answer nearly all; whole /24s and shorter cost one bit. Every index has a node to read, the empty one if need
-//! be, so that the test of `live` is the first branch, and on a miss the only one.
+//! A hash of the /24, the third byte, chooses the bucket, which holds all that is listed in the /24: one cell per host
+//! for up to [`FEW`] hosts, else one marker with the number of a bitmap or the word that the /24 is listed whole. Of
+//! the touched /24s of real lists 86 % hold one host and 99 % no more than seven (ipsum, 120k addresses). A bucket is
+//! compared at once, so no rank is counted and which kind of cell answers is the first branch that depends on the list.
+//! The hash is a bijection on bytes and a bucket holds neighbours in its order, so seven of its bits name the /24.
 #![expect(
     clippy::cast_possible_truncation,
     clippy::indexing_slicing,
-    reason = "fields of a word are cut to their width; a word of a map is below 4"
+    reason = "parts of an address are cut to their width; four bits are below 16"
 )]
 
+mod arena;
 mod batch;
 mod build;
+mod line;
 mod node;
 mod update;
 
 use crate::list::{
-    blocks::{Blocks, Reference},
-    cover::COVERED,
+    blocks::Reference,
+    cover::{self, COVERED},
 };
 
-use node::{BITMAP, EMPTY, LIVE};
+use arena::Arena;
+use line::Line;
 
-/// The node has a `covered` map.
-const MIXED: Reference = 1 << 30;
+/// Most hosts of a /24 that are cells of their own.
+const FEW: usize = 6;
 
 /// The listed IPv4 addresses.
 #[derive(Clone, Debug)]
 pub(crate) struct Members4 {
-    nodes: Blocks<u64>,
+    directory: Box<[Slot]>,
+    tables: Vec<Table>,
+    arena: Arena,
+}
+
+/// What is known of a /16.
+#[derive(Clone, Copy, Debug, Default)]
+struct Slot {
+    /// One bit per /21: whether anything in it is listed.
+    touched: u32,
+    node: Reference,
+}
+
+/// References to the nodes of the /20s of a /16.
+type Table = [Reference; 16];
+
+impl cover::Slot for Slot {
+    fn reference(&mut self) -> &mut Reference {
+        &mut self.node
+    }
 }
 
 impl Members4 {
-    /// Whether `address` is listed. A miss ends in the caller; only a hit, or a near one, costs a call.
+    /// Whether `address` is listed. Most misses end in the caller.
     #[inline(always)]
     pub(crate) fn contains(&self, address: u32) -> bool {
-        let Some(&reference) = self.nodes.directory.get((address >> 16) as usize) else {
-            return false;
-        };
-        let words = self.nodes.at(reference);
-        let Some(head) = words.first_chunk::<{ EMPTY.len() }>() else {
-            return false;
-        };
-        let word = (address >> 14 & 3) as usize;
-        let live = head[LIVE + word];
-        if live >> (address >> 8 & 63) & 1 == 0 {
-            return reference & COVERED != 0;
-        }
-        leaf_contains(reference, words, head[0], live, address)
+        let slot = self.slot(address);
+        slot.touched >> (address >> 11 & 31) & 1 != 0 && self.search(address, slot.node)
     }
 
     /// Heap bytes.
     pub(crate) fn bytes(&self) -> usize {
-        self.nodes.bytes()
+        size_of_val(&*self.directory) + size_of_val(&*self.tables) + self.arena.bytes()
     }
-}
 
-/// The answer of the leaf of a /24 that is live: `live` is its word of the map of the node `words` starts with.
-#[inline(never)]
-fn leaf_contains(reference: Reference, words: &[u64], head: u64, live: u64, address: u32) -> bool {
-    let word = address >> 14 & 3;
-    let bit = address >> 8 & 63;
-    let mut own = live;
-    let mut leaves = LIVE + BITMAP;
-    if reference & (COVERED | MIXED) != 0 {
+    #[inline(always)]
+    fn slot(&self, address: u32) -> Slot {
+        let slot = self.directory.get((address >> 16) as usize);
+        slot.copied().unwrap_or_default()
+    }
+
+    /// The node that `address` is in, if it is not in all of a /16.
+    #[inline(always)]
+    fn node(&self, address: u32, reference: Reference) -> Reference {
+        // Both ways at once: which it is, is as good as random.
+        let split = Reference::from(arena::is_split(reference)).wrapping_neg();
+        let table = self.tables.get(arena::table(reference & split));
+        let node = table.map_or(0, |table| table[(address >> 12 & 15) as usize]);
+        reference ^ (reference ^ node) & split
+    }
+
+    #[inline(never)]
+    fn search(&self, address: u32, reference: Reference) -> bool {
         if reference & COVERED != 0 {
             return true;
         }
-        let covered = words.get(leaves + word as usize).copied().unwrap_or(0);
-        if covered >> bit & 1 != 0 {
-            return true;
-        }
-        own &= !covered;
-        leaves += BITMAP;
+        let node = self.node(address, reference);
+        let (lines, start) = self.arena.place(node);
+        let hash = line::hash((address >> 8) as u8);
+        let Some(bucket) = lines.get(start + line::bucket(hash, arena::buckets(node))) else {
+            return false;
+        };
+        let tag = line::tag(hash);
+        bucket.has(tag | address as u16 & 0xff)
+            || marked(
+                bucket.marker(tag),
+                lines,
+                start + arena::buckets(node),
+                address as u8,
+            )
     }
-    let rank = (head >> (8 * word)) as usize & 0xff;
-    let rank = rank + (own & ((1 << bit) - 1)).count_ones() as usize;
-    let leaf = words.get(leaves + rank).copied().unwrap_or(0);
-    leaf_holds(leaf, head, words, address)
 }
 
-/// Whether the leaf has the host. Both ways are taken at once: which kind of leaf it is, is as good as random, and a
-/// wrong guess of it costs more than the word read for nothing, which is the node's first.
+/// What the marker of a /24 says of `host`; the bitmaps of its node are at `bitmaps`.
 #[inline]
-fn leaf_holds(leaf: u64, head: u64, words: &[u64], address: u32) -> bool {
-    let wide = leaf & 1;
-    let bitmap = node::first_bitmap(head)
-        + (leaf >> 8) as usize % 256 * BITMAP
-        + (address >> 6 & 3) as usize;
-    let at = bitmap & (wide as usize).wrapping_neg();
-    let hosts = words.get(at).copied().unwrap_or(0) >> (address & 63);
-    (hosts & wide) | (u64::from(node::holds(leaf, address as u8)) & !wide) & 1 != 0
+fn marked(marker: u16, lines: &[Line], bitmaps: usize, host: u8) -> bool {
+    if marker == 0 {
+        return false;
+    }
+    match marker & line::LOW {
+        line::WHOLE => true,
+        line::NOTHING => false,
+        number => {
+            let line = bitmaps + 2 * usize::from(number) + usize::from(host >> 7);
+            let word = usize::from(host >> 4 & 7);
+            let hosts = lines.get(line).and_then(|line| line.0.get(word));
+            hosts.is_some_and(|hosts| hosts >> (host & 15) & 1 != 0)
+        }
+    }
 }

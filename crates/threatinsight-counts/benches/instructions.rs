@@ -68,8 +68,8 @@ fn reader((list, addresses): (List, Vec<IpAddr>)) -> (Reader, Vec<IpAddr>) {
 }
 
 #[library_benchmark]
-#[bench::hits_ipv4(args = (hits4(),), config = limit(127_256))]
-#[bench::misses_ipv4(args = (misses4(),), config = limit(58_487))]
+#[bench::hits_ipv4(args = (hits4(),), config = limit(95_914))]
+#[bench::misses_ipv4(args = (misses4(),), config = limit(27_295))]
 #[bench::hits_ipv6(args = (hits6(),), config = limit(523_923))]
 #[bench::misses_ipv6(args = (misses6(),), config = limit(64_162))]
 fn contains((list, addresses): (List, Vec<IpAddr>)) -> (List, Vec<IpAddr>) {
@@ -80,8 +80,8 @@ fn contains((list, addresses): (List, Vec<IpAddr>)) -> (List, Vec<IpAddr>) {
 }
 
 #[library_benchmark]
-#[bench::hits_ipv4(args = (reader(hits4()),), config = limit(871_594))]
-#[bench::misses_ipv4(args = (reader(misses4()),), config = limit(150_254))]
+#[bench::hits_ipv4(args = (reader(hits4()),), config = limit(1_001_326))]
+#[bench::misses_ipv4(args = (reader(misses4()),), config = limit(53_958))]
 fn evaluate((mut reader, addresses): (Reader, Vec<IpAddr>)) -> (Reader, Vec<IpAddr>) {
     for address in &addresses {
         let _ = black_box(reader.snapshot().evaluate(&Request::from(*address)).verdict);

@@ -2,24 +2,26 @@
 #![expect(
     clippy::cast_possible_truncation,
     clippy::indexing_slicing,
-    reason = "a /24 or a host of it is below 256, a word of its map below 4, an inline host below 8; host bytes are cut from an address"
+    reason = "a /24 or a host of it is below 256; host bytes are cut from an address"
 )]
 
 use super::{
-    MIXED, Members4,
-    node::{BITMAP, Builder, EMPTY, Leaf, Map, set},
+    Members4, Slot,
+    arena::{self, Arena, Draft},
+    node::{self, Few, Leaf, Map, Placed, set},
 };
 use crate::list::{
-    blocks::{Blocks, Placed},
-    cover, parallel,
+    cover::{self, COVERED},
+    parallel,
 };
 use crate::row::Row;
 
 /// Nodes of one stretch of rows.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Stretch {
-    words: Vec<u64>,
-    nodes: Vec<Placed>,
+    draft: Draft,
+    /// The /16s with nodes, and which of their /21s are touched.
+    nodes: Vec<(usize, Placed, u32)>,
     /// Prefixes of at most 16 bits.
     short: Vec<(u32, u8)>,
 }
@@ -28,22 +30,87 @@ impl Members4 {
     /// The addresses that `rows`, in prefix order, cover.
     pub(crate) fn build(rows: &[Row<u32>]) -> Self {
         let stretches = parallel::map(rows.len(), stretches(rows), Stretch::build);
-        let mut nodes = Blocks::empty(1 << 16, &EMPTY);
-        for stretch in &stretches {
-            nodes.append(&stretch.words, &stretch.nodes);
+        let mut members = Self {
+            directory: vec![Slot::default(); 1 << 16].into(),
+            // The table of every /16 that has none.
+            tables: vec![[0; 16]],
+            arena: Arena::empty(),
+        };
+        for stretch in stretches {
+            let shift = members.arena.shift();
+            members.arena.append(&stretch.draft, 0);
+            for (index, placed, touched) in stretch.nodes {
+                let placed = match placed {
+                    Placed::Node(node) => Placed::Node(node + shift),
+                    Placed::Split(table) => {
+                        let shifted = |node| if node == 0 { 0 } else { node + shift };
+                        Placed::Split(table.map(shifted))
+                    }
+                };
+                members.place(index, placed, touched);
+            }
+            for prefix in stretch.short {
+                members.cover(prefix);
+            }
         }
-        for &prefix in stretches.iter().flat_map(|stretch| &stretch.short) {
-            cover::cover(&mut nodes.directory, prefix);
+        members
+    }
+
+    /// Notes where the nodes of a /16 are, and which of its /21s are touched.
+    pub(super) fn place(&mut self, index: usize, placed: Placed, touched: u32) {
+        let Some(slot) = self.directory.get_mut(index) else {
+            return;
+        };
+        let flag = slot.node & COVERED;
+        if flag == 0 {
+            slot.touched = touched;
         }
-        Self { nodes }
+        let old = arena::is_split(slot.node).then(|| arena::table(slot.node));
+        match placed {
+            Placed::Node(node) => {
+                slot.node = flag | node;
+                if let Some(table) = old {
+                    self.drop_table(table);
+                }
+            }
+            Placed::Split(table) => match old.and_then(|old| self.tables.get_mut(old)) {
+                Some(place) => *place = table,
+                None => {
+                    slot.node = flag | arena::split(self.tables.len());
+                    self.tables.push(table);
+                }
+            },
+        }
+    }
+
+    /// Drops a table; the last one takes its place.
+    fn drop_table(&mut self, number: usize) {
+        self.tables.swap_remove(number);
+        let last = arena::split(self.tables.len());
+        if let Some(slot) = self
+            .directory
+            .iter_mut()
+            .find(|slot| slot.node & !COVERED == last)
+        {
+            slot.node = slot.node & COVERED | arena::split(number);
+        }
+    }
+
+    pub(super) fn cover(&mut self, prefix: (u32, u8)) {
+        cover::cover(&mut self.directory, prefix);
+        for slot in self
+            .directory
+            .get_mut(cover::indices(prefix))
+            .unwrap_or_default()
+        {
+            slot.touched = u32::MAX;
+        }
     }
 }
 
-/// Cuts `rows` between /16s, into as many stretches as are worth it and few enough for the offsets of a segment.
+/// Cuts `rows` between /16s, into as many stretches as are worth it.
 fn stretches(rows: &[Row<u32>]) -> Vec<&[Row<u32>]> {
-    let parts = parallel::parts(rows.len())
-        .min(16)
-        .max(rows.len() / 3_000_000);
+    let parts = parallel::parts(rows.len());
     let mut rest = rows;
     let mut stretches = Vec::with_capacity(parts);
     for left in (1..=parts).rev() {
@@ -61,16 +128,20 @@ fn stretches(rows: &[Row<u32>]) -> Vec<&[Row<u32>]> {
 
 impl Stretch {
     fn build(rows: &[Row<u32>]) -> Self {
-        let mut stretch = Self::default();
-        stretch.words.reserve(rows.len() * 3 / 4);
-        let mut builder = Builder::new();
+        let mut stretch = Self {
+            draft: Draft::after(1),
+            nodes: Vec::new(),
+            short: Vec::new(),
+        };
+        stretch.draft.reserve(rows.len() / 4);
+        let mut leaves = Vec::with_capacity(256);
         for of_node in rows.chunk_by(|a, b| a.bits() >> 16 == b.bits() >> 16) {
-            stretch.node(of_node, &mut builder);
+            stretch.node(of_node, &mut leaves);
         }
         stretch
     }
 
-    fn node(&mut self, mut rows: &[Row<u32>], builder: &mut Builder) {
+    fn node(&mut self, mut rows: &[Row<u32>], leaves: &mut Vec<(u8, Leaf)>) {
         while let Some((row, rest)) = rows.split_first()
             && row.length <= cover::LONGEST
         {
@@ -78,29 +149,22 @@ impl Stretch {
             rows = rest;
         }
         let Some(first) = rows.first() else { return };
-        builder.clear();
-        fill(rows, builder);
-        let offset = self.words.len();
-        let flags = if builder.finish(&mut self.words) {
-            MIXED
-        } else {
-            0
-        };
-        self.nodes.push(Placed {
-            index: (first.bits() >> 16) as usize,
-            flags,
-            offset,
-        });
+        let index = (first.bits() >> 16) as usize;
+        leaves.clear();
+        fill(rows, leaves);
+        let touched = leaves
+            .iter()
+            .map(|(net, _)| 1 << (net >> 3))
+            .fold(0, |a, b| a | b);
+        self.nodes
+            .push((index, node::place(leaves, &mut self.draft), touched));
     }
 }
 
-/// Puts the rows of one /16, all longer than 16 bits, into `builder`.
-fn fill(rows: &[Row<u32>], builder: &mut Builder) {
-    let mut covered: Map = [0; BITMAP];
-    for row in rows.iter().filter(|row| row.length <= 24) {
-        let from = (row.bits() >> 8 & 0xff) as usize;
-        set(&mut covered, from..from + (1 << (24 - row.length)));
-    }
+/// Puts the rows of one /16, all longer than 16 bits, into `leaves`.
+fn fill(rows: &[Row<u32>], leaves: &mut Vec<(u8, Leaf)>) {
+    // Up to where, in /24s, a prefix of at most 24 bits has covered all.
+    let mut covered = 0;
     let mut rest = rows;
     while let Some(first) = rest.first() {
         let at = first.bits() >> 8;
@@ -109,38 +173,38 @@ fn fill(rows: &[Row<u32>], builder: &mut Builder) {
         let (of_leaf, after) = rest.split_at(length);
         rest = after;
         let at = (at & 0xff) as usize;
-        if covered[at / 64 % BITMAP] >> (at % 64) & 1 == 0 {
-            match leaf(of_leaf) {
-                // Only after the loop, so that `covered` stays what shorter prefixes cover.
-                Leaf::Covered => set(&mut covered, at..at + 1),
-                leaf @ (Leaf::None | Leaf::Hosts(_) | Leaf::Inline(_)) => builder.push(at, leaf),
-            }
+        // The shortest comes first.
+        let wide = if first.length <= 24 {
+            1 << (24 - first.length)
+        } else {
+            0
+        };
+        for net in at.max(covered)..(at + wide) {
+            leaves.push((net as u8, Leaf::Whole));
+        }
+        covered = covered.max(at + wide);
+        if at >= covered {
+            leaves.push((at as u8, leaf(of_leaf)));
         }
     }
-    builder.cover(&covered);
 }
 
 /// The leaf of rows longer than 24 bits of one /24.
 #[inline]
 fn leaf(rows: &[Row<u32>]) -> Leaf {
-    let mut bytes = [0; 8];
-    let mut length = 0;
+    let mut few = Few::default();
     for row in rows {
         let host = row.bits() as u8;
-        if row.length != 32 || length == 7 {
+        if row.length != 32 || few.hosts().last() != Some(&host) && !few.push(host) {
             return Leaf::from_map(map(rows));
         }
-        if length == 0 || bytes[length] != host {
-            length += 1;
-            bytes[length] = host;
-        }
     }
-    Leaf::inline(bytes, length)
+    Leaf::Few(few)
 }
 
 /// The hosts of one /24 that `rows` cover.
-pub(super) fn map(rows: &[Row<u32>]) -> Map {
-    let mut map = [0; BITMAP];
+fn map(rows: &[Row<u32>]) -> Map {
+    let mut map = [0; 4];
     for row in rows {
         let host = (row.bits() & 0xff) as usize;
         if row.length == 32 {

@@ -1,55 +1,26 @@
-//! The words of one /16: taking a node apart and putting one together.
+//! One node: taking it apart, changing it and putting it together.
 #![expect(
     clippy::cast_possible_truncation,
     clippy::indexing_slicing,
-    reason = "words of a map are below 4; hosts are below 256"
+    reason = "hosts and third bytes are below 256, buckets below the number of them, cells of a bucket at most 8"
 )]
 
 use std::ops::Range;
 
-/// Offset of the live map.
-pub(super) const LIVE: usize = 1;
-/// Words of a bitmap, and of a map of /24s.
-pub(super) const BITMAP: usize = 4;
-/// The node of a /16 without anything longer beneath.
-pub(super) const EMPTY: [u64; LIVE + BITMAP] = [0; LIVE + BITMAP];
+use super::{
+    FEW, Table,
+    arena::{Arena, Draft},
+    line::{self, CELLS, EMPTY, LOW, Line, MARKER, NOTHING, WHOLE},
+};
+use crate::list::blocks::Reference;
 
-const ONES: u64 = 0x0101_0101_0101_0101;
-/// A whole /24.
-const FULL: Map = [u64::MAX; BITMAP];
-/// Whole /24s up to which they get a leaf each, and no map.
-const FEW: u32 = 4;
-/// Hosts that fit a leaf.
-const INLINE: u32 = 7;
+/// Most buckets of a node.
+const MOST: usize = 30;
+/// Lines up to which a /16 has one node.
+const LONG: usize = 24;
 
 /// 256 bits: the hosts of a /24, or the /24s of a /16.
-pub(super) type Map = [u64; BITMAP];
-
-/// Whether one of the seven host bytes of a leaf with tag 0 is `host`.
-#[inline]
-pub(super) fn holds(leaf: u64, host: u8) -> bool {
-    // The tag's byte is made unequal; a zero byte is what the subtraction borrows through.
-    let difference = (leaf ^ u64::from(host).wrapping_mul(ONES)) | 0xff;
-    difference.wrapping_sub(ONES) & !difference & (ONES << 7) != 0
-}
-
-/// A leaf that does not hold `host`.
-#[inline]
-pub(super) fn without(host: u8) -> u64 {
-    u64::from(!host).wrapping_mul(ONES) & !0xff
-}
-
-/// Where the bitmaps of the node with this first word begin.
-#[inline]
-pub(super) fn first_bitmap(head: u64) -> usize {
-    (head >> 32) as usize & 0xffff
-}
-
-/// Words of the node that `words` starts with.
-#[inline]
-pub(super) fn words(words: &[u64]) -> usize {
-    words.first().map_or(0, |head| (head >> 48) as usize)
-}
+pub(super) type Map = [u64; 4];
 
 /// Sets the bits `range` of a map.
 pub(super) fn set(map: &mut Map, range: Range<usize>) {
@@ -62,53 +33,65 @@ pub(super) fn set(map: &mut Map, range: Range<usize>) {
     }
 }
 
-/// The state of one /24.
+/// The bits that are set, in order.
+fn ones(map: Map) -> impl Iterator<Item = u8> {
+    map.into_iter().enumerate().flat_map(|(word, bits)| {
+        let next = |bits: &u64| Some(bits & (bits - 1)).filter(|rest| *rest != 0);
+        std::iter::successors(Some(bits).filter(|bits| *bits != 0), next)
+            .map(move |bits| (word * 64) as u8 + bits.trailing_zeros() as u8)
+    })
+}
+
+/// What is listed of one /24.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Leaf {
     None,
-    Covered,
-    Hosts(Map),
-    /// A leaf with tag 0, as it is stored.
-    Inline(u64),
+    Whole,
+    /// Up to [`FEW`] distinct hosts.
+    Few(Few),
+    /// Any hosts but all.
+    Many(Map),
+}
+
+/// Some hosts.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Few {
+    length: u8,
+    hosts: [u8; FEW],
+}
+
+impl Few {
+    pub(super) fn hosts(&self) -> &[u8] {
+        self.hosts.get(..self.length.into()).unwrap_or_default()
+    }
+
+    /// Adds a host that is not there; whether there was place for it.
+    pub(super) fn push(&mut self, host: u8) -> bool {
+        let place = self.hosts.get_mut(usize::from(self.length));
+        let has_place = place.map(|place| *place = host).is_some();
+        self.length += u8::from(has_place);
+        has_place
+    }
 }
 
 impl Leaf {
     pub(super) fn from_map(map: Map) -> Self {
         match map {
-            [0, 0, 0, 0] => Self::None,
-            [u64::MAX, u64::MAX, u64::MAX, u64::MAX] => Self::Covered,
-            _ if count(&map) > INLINE => Self::Hosts(map),
-            _ => {
-                let mut bytes = [0; 8];
-                let mut length = 0;
-                for (word, mut bits) in map.into_iter().enumerate() {
-                    while bits != 0 {
-                        if let Some(byte) = bytes.get_mut(length + 1) {
-                            *byte = (word * 64) as u8 + bits.trailing_zeros() as u8;
-                        }
-                        length += 1;
-                        bits &= bits - 1;
-                    }
-                }
-                Self::inline(bytes, length)
-            }
+            [0, 0, 0, 0] => return Self::None,
+            [u64::MAX, u64::MAX, u64::MAX, u64::MAX] => return Self::Whole,
+            _ => {}
+        }
+        let mut few = Few::default();
+        if ones(map).all(|host| few.push(host)) {
+            Self::Few(few)
+        } else {
+            Self::Many(map)
         }
     }
 
     /// This leaf with more prefixes longer than 24 bits in it.
     pub(super) fn joined(self, more: impl Iterator<Item = (u32, u8)>) -> Self {
-        let mut map = match self {
-            Self::None => [0; BITMAP],
-            Self::Covered => FULL,
-            Self::Hosts(map) => map,
-            Self::Inline(leaf) => {
-                let mut map = [0; BITMAP];
-                for host in leaf.to_le_bytes().into_iter().skip(1) {
-                    set(&mut map, usize::from(host)..usize::from(host) + 1);
-                }
-                map
-            }
-        };
+        let mut map = self.map();
         for (bits, length) in more {
             let host = (bits & 0xff) as usize;
             set(&mut map, host..host + (1 << (32 - length)));
@@ -116,164 +99,462 @@ impl Leaf {
         Self::from_map(map)
     }
 
-    /// A leaf of `length` hosts in bytes 1.. of `bytes`.
-    pub(super) fn inline(mut bytes: [u8; 8], length: usize) -> Self {
-        let first = bytes[1];
-        bytes
-            .iter_mut()
-            .skip(length + 1)
-            .for_each(|byte| *byte = first);
-        Self::Inline(u64::from_le_bytes(bytes))
+    fn map(&self) -> Map {
+        match self {
+            Self::None => [0; 4],
+            Self::Whole => [u64::MAX; 4],
+            Self::Few(few) => map_of(few.hosts()),
+            Self::Many(map) => *map,
+        }
+    }
+
+    /// Cells it takes in a bucket.
+    fn cells(&self) -> usize {
+        match self {
+            Self::None => 0,
+            Self::Whole | Self::Many(_) => 1,
+            Self::Few(few) => few.length.into(),
+        }
     }
 }
 
-/// A node being put together, /24 by /24 in order.
-#[derive(Debug)]
-pub(super) struct Builder {
-    live: Map,
-    covered: Map,
-    leaves: Vec<u64>,
-    bitmaps: Vec<Map>,
+fn map_of(hosts: &[u8]) -> Map {
+    let mut map = [0; 4];
+    for &host in hosts {
+        map[usize::from(host) / 64] |= 1 << (host % 64);
+    }
+    map
 }
 
-impl Builder {
-    pub(super) fn new() -> Self {
+/// What a node may have in it.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Reach {
+    /// The /24s of a /16.
+    Whole,
+    /// The /24s of the /20 with this number in its /16.
+    Part(u8),
+}
+
+impl Reach {
+    /// With fewer buckets, a cell would not tell its /24.
+    const fn fewest(self) -> usize {
+        match self {
+            Self::Whole => 2,
+            Self::Part(_) => 1,
+        }
+    }
+}
+
+/// A node that can be changed.
+#[derive(Debug)]
+pub(super) struct Node {
+    reach: Reach,
+    buckets: Vec<Line>,
+    bitmaps: Vec<[Line; 2]>,
+}
+
+impl Node {
+    pub(super) fn load(reach: Reach, reference: Reference, arena: &Arena) -> Self {
+        let (buckets, bitmaps) = arena.node(reference);
+        let mut buckets = buckets.to_vec();
+        if buckets.is_empty() {
+            buckets.resize(reach.fewest(), EMPTY);
+        }
         Self {
-            live: [0; 4],
-            covered: [0; 4],
-            leaves: Vec::with_capacity(256),
-            bitmaps: Vec::with_capacity(256),
+            reach,
+            buckets,
+            bitmaps: bitmaps.as_chunks().0.to_vec(),
         }
     }
 
-    pub(super) fn clear(&mut self) {
-        self.live = [0; 4];
-        self.covered = [0; 4];
-        self.leaves.clear();
-        self.bitmaps.clear();
+    pub(super) fn push(&self, draft: &mut Draft) -> Reference {
+        draft.push(&self.buckets, self.bitmaps.as_flattened())
     }
 
-    /// States /24 number `at`; numbers ascend.
-    #[inline]
-    pub(super) fn push(&mut self, at: usize, leaf: Leaf) {
-        let (word, bit) = (at / 64 % BITMAP, 1 << (at % 64));
-        match leaf {
-            Leaf::None => return,
-            Leaf::Covered => self.covered[word] |= bit,
-            Leaf::Inline(leaf) => self.leaves.push(leaf),
-            Leaf::Hosts(FULL) => self.covered[word] |= bit,
-            Leaf::Hosts(map) => {
-                self.leaves.push((self.bitmaps.len() as u64) << 8 | 1);
-                self.bitmaps.push(map);
+    fn length(&self) -> usize {
+        self.buckets.len() + 2 * self.bitmaps.len()
+    }
+
+    /// Whether it had better be put together anew, or nothing is left of it.
+    pub(super) fn is_unfit(&self) -> bool {
+        let cells: usize = self
+            .buckets
+            .iter()
+            .map(|bucket| bucket.cells().count())
+            .sum();
+        let is_sparse = self.buckets.len() > 4 && cells < self.buckets.len() * 2;
+        cells == 0
+            || is_sparse
+            || matches!(self.reach, Reach::Whole) && self.length() > LONG + LONG / 4
+    }
+
+    fn place(&self, net: u8) -> (usize, u16) {
+        let hash = line::hash(net);
+        (line::bucket(hash, self.buckets.len()), line::tag(hash))
+    }
+
+    /// What is listed of a /24.
+    pub(super) fn get(&self, net: u8) -> Leaf {
+        let (bucket, tag) = self.place(net);
+        let mut few = Few::default();
+        for cell in self.buckets[bucket]
+            .cells()
+            .filter(|cell| same_net(*cell, tag))
+        {
+            if cell & MARKER != 0 {
+                return self.marked(cell);
             }
+            few.push(cell as u8);
         }
-        self.live[word] |= bit;
-    }
-
-    /// Marks whole /24s; none of them may be pushed otherwise.
-    pub(super) fn cover(&mut self, covered: &Map) {
-        for (word, bits) in covered.iter().enumerate() {
-            self.live[word] |= bits;
-            self.covered[word] |= bits;
-        }
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.live == [0; 4]
-    }
-
-    /// Appends the node to `words`; whether it has a covered map.
-    pub(super) fn finish(&mut self, words: &mut Vec<u64>) -> bool {
-        let covered = count(&self.covered);
-        let mixed = covered > FEW;
-        if covered > 0 && !mixed {
-            self.cover_by_leaves();
-        }
-        let first_bitmap = LIVE + BITMAP + if mixed { BITMAP } else { 0 } + self.leaves.len();
-        let length = first_bitmap + self.bitmaps.len() * BITMAP;
-        let mut head = (length as u64) << 48 | (first_bitmap as u64) << 32;
-        let mut rank = 0;
-        for (word, (live, covered)) in self.live.iter().zip(&self.covered).enumerate() {
-            head |= rank << (8 * word);
-            rank += u64::from((live & !covered).count_ones());
-        }
-        words.push(head);
-        words.extend_from_slice(&self.live);
-        if mixed {
-            words.extend_from_slice(&self.covered);
-        }
-        words.extend_from_slice(&self.leaves);
-        words.extend_from_slice(self.bitmaps.as_flattened());
-        mixed
-    }
-
-    /// Gives every whole /24 a leaf.
-    fn cover_by_leaves(&mut self) {
-        let full = (self.bitmaps.len() as u64) << 8 | 1;
-        self.bitmaps.push(FULL);
-        let mut rank = 0;
-        for word in 0..BITMAP {
-            let mut bits = self.live[word];
-            while bits != 0 {
-                if self.covered[word] & bits & bits.wrapping_neg() != 0 {
-                    self.leaves.insert(rank, full);
-                }
-                rank += 1;
-                bits &= bits - 1;
-            }
-        }
-        self.covered = [0; BITMAP];
-    }
-}
-
-fn count(map: &Map) -> u32 {
-    map.iter().map(|word| word.count_ones()).sum()
-}
-
-/// The leaves of an existing node.
-#[derive(Debug)]
-pub(super) struct Parts<'a> {
-    pub(super) live: Map,
-    pub(super) covered: Map,
-    leaves: &'a [u64],
-    bitmaps: &'a [u64],
-}
-
-impl<'a> Parts<'a> {
-    pub(super) fn of(node: &'a [u64], mixed: bool) -> Self {
-        let map = |from: usize| {
-            node.get(from..from + BITMAP)
-                .and_then(|m| m.try_into().ok())
-                .unwrap_or([0; 4])
-        };
-        let first = if mixed {
-            LIVE + 2 * BITMAP
+        if few == Few::default() {
+            Leaf::None
         } else {
-            LIVE + BITMAP
-        };
-        let bitmaps = node.first().map_or(0, |head| first_bitmap(*head));
-        Self {
-            live: map(LIVE),
-            covered: if mixed { map(LIVE + BITMAP) } else { [0; 4] },
-            leaves: node.get(first..bitmaps).unwrap_or_default(),
-            bitmaps: node.get(bitmaps..words(node)).unwrap_or_default(),
+            Leaf::Few(few)
         }
     }
 
-    /// The next stored leaf; they come in the order of the /24s that are live and not covered.
-    pub(super) fn next(&mut self) -> Leaf {
-        let Some((&leaf, rest)) = self.leaves.split_first() else {
-            return Leaf::None;
-        };
-        self.leaves = rest;
-        if leaf & 0xff == 0 {
-            return Leaf::Inline(leaf);
+    fn marked(&self, marker: u16) -> Leaf {
+        match self.bitmaps.get(usize::from(marker & LOW)) {
+            Some(lines) => Leaf::Many(from_lines(lines)),
+            None => Leaf::Whole,
         }
-        let at = (leaf >> 8) as usize * BITMAP;
-        let map = self
-            .bitmaps
-            .get(at..at + BITMAP)
-            .and_then(|map| map.try_into().ok());
-        map.map_or(Leaf::None, Leaf::Hosts)
+    }
+
+    /// Changes what is listed of a /24; whether there was place for it. If not, nothing is changed.
+    pub(super) fn set(&mut self, net: u8, leaf: &Leaf) -> bool {
+        let (bucket, tag) = self.place(net);
+        let mut cells = Cells::default();
+        let mut unused = None;
+        for cell in self.buckets[bucket].cells() {
+            if !same_net(cell, tag) {
+                cells.push(cell);
+            } else if cell & MARKER != 0 && cell & LOW < NOTHING {
+                unused = Some(cell & LOW);
+            }
+        }
+        if cells.length + leaf.cells() > CELLS || self.bitmaps.len() > LONG {
+            return false;
+        }
+        match leaf {
+            Leaf::None => {}
+            Leaf::Whole => cells.push(tag | MARKER | WHOLE),
+            Leaf::Few(few) => few
+                .hosts()
+                .iter()
+                .for_each(|host| cells.push(tag | u16::from(*host))),
+            Leaf::Many(map) => {
+                let number = unused.take().unwrap_or(self.bitmaps.len() as u16);
+                cells.push(tag | MARKER | number);
+                match self.bitmaps.get_mut(usize::from(number)) {
+                    Some(place) => *place = to_lines(map),
+                    None => self.bitmaps.push(to_lines(map)),
+                }
+            }
+        }
+        self.buckets[bucket] = cells.line();
+        if let Some(number) = unused {
+            self.drop_bitmap(number);
+        }
+        true
+    }
+
+    /// Drops a bitmap; the last one takes its place.
+    fn drop_bitmap(&mut self, number: u16) {
+        self.bitmaps.swap_remove(number.into());
+        let last = self.bitmaps.len() as u16;
+        let cells = self.buckets.iter_mut().filter(|bucket| **bucket != EMPTY);
+        for cell in cells.flat_map(|bucket| &mut bucket.0) {
+            if *cell & (MARKER | LOW) == MARKER | last {
+                *cell = *cell & !LOW | number;
+            }
+        }
+    }
+
+    /// Everything listed, by the third byte of the address.
+    pub(super) fn leaves(&self) -> Vec<(u8, Leaf)> {
+        let mut cells: Vec<(u8, u16)> = Vec::new();
+        for (at, bucket) in self.buckets.iter().enumerate() {
+            cells.extend(
+                bucket
+                    .cells()
+                    .map(|cell| (self.net(at, cell), cell & (MARKER | LOW))),
+            );
+        }
+        cells.sort_unstable();
+        let leaf = |cells: &[(u8, u16)]| {
+            let mut few = Few::default();
+            for &(_, cell) in cells {
+                if cell & MARKER != 0 {
+                    return self.marked(cell);
+                }
+                few.push(cell as u8);
+            }
+            Leaf::Few(few)
+        };
+        cells
+            .chunk_by(|a, b| a.0 == b.0)
+            .map(|cells| (cells[0].0, leaf(cells)))
+            .collect()
+    }
+
+    /// The third byte of the address of a cell in bucket `at`.
+    fn net(&self, at: usize, cell: u16) -> u8 {
+        let hash = (cell >> 9) as u8;
+        let is_here = |hash: u8| {
+            let in_reach = match self.reach {
+                Reach::Whole => true,
+                Reach::Part(number) => line::net(hash) >> 4 == number,
+            };
+            in_reach && line::bucket(hash, self.buckets.len()) == at
+        };
+        line::net(if is_here(hash) { hash } else { hash | 0x80 })
+    }
+
+    /// The shortest node for `leaves`, if there is one.
+    pub(super) fn plan(reach: Reach, leaves: &[(u8, Leaf)]) -> Option<Self> {
+        let cells: usize = leaves.iter().map(|(_, leaf)| leaf.cells()).sum();
+        let mut best: Option<Plan> = None;
+        for buckets in reach.fewest().max(cells.div_ceil(CELLS))..=MOST {
+            if best.as_ref().is_some_and(|best| best.length <= buckets) {
+                break;
+            }
+            let Some(plan) = Plan::new(leaves, buckets) else {
+                continue;
+            };
+            let is_best = best.as_ref().is_none_or(|best| plan.length < best.length);
+            if is_best {
+                let is_final = plan.crowded == [0; 4];
+                best = Some(plan);
+                if is_final {
+                    break;
+                }
+            }
+        }
+        let plan = best?;
+        let mut node = Self {
+            reach,
+            buckets: vec![EMPTY; plan.buckets],
+            bitmaps: Vec::new(),
+        };
+        let mut buckets = [Cells::default(); MOST];
+        for (net, leaf) in leaves {
+            let (bucket, tag) = node.place(*net);
+            let cells = &mut buckets[bucket];
+            match leaf {
+                Leaf::None => {}
+                Leaf::Whole => cells.push(tag | MARKER | WHOLE),
+                Leaf::Few(few) if !is_set(&plan.crowded, *net) => {
+                    few.hosts()
+                        .iter()
+                        .for_each(|host| cells.push(tag | u16::from(*host)));
+                }
+                Leaf::Few(_) | Leaf::Many(_) => {
+                    cells.push(tag | MARKER | node.bitmaps.len() as u16);
+                    node.bitmaps.push(to_lines(&leaf.map()));
+                }
+            }
+        }
+        for (bucket, cells) in node.buckets.iter_mut().zip(&buckets) {
+            *bucket = cells.line();
+        }
+        Some(node)
+    }
+}
+
+/// Where the nodes of a /16 are.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Placed {
+    Node(Reference),
+    Split(Table),
+}
+
+/// Puts `leaves`, those of one /16 by the third byte of the address, into one node or one for each /20.
+pub(super) fn place(leaves: &[(u8, Leaf)], draft: &mut Draft) -> Placed {
+    let cells: usize = leaves.iter().map(|(_, leaf)| leaf.cells()).sum();
+    let many = leaves
+        .iter()
+        .filter(|(_, leaf)| matches!(leaf, Leaf::Many(_)));
+    // Buckets are three quarters full on average.
+    if cells.div_ceil(CELLS * 3 / 4) + 2 * many.count() <= LONG
+        && let Some(node) = push(Reach::Whole, leaves, draft)
+    {
+        return Placed::Node(node);
+    }
+    let mut table = [0; 16];
+    for part in leaves.chunk_by(|a, b| a.0 >> 4 == b.0 >> 4) {
+        let number = part[0].0 >> 4;
+        // The hash spreads the 16 over the buckets, so there is a plan; a test below tries all.
+        table[usize::from(number)] = push(Reach::Part(number), part, draft).unwrap_or(0);
+    }
+    Placed::Split(table)
+}
+
+/// Puts `leaves` into one node, if they fit.
+pub(super) fn push(reach: Reach, leaves: &[(u8, Leaf)], draft: &mut Draft) -> Option<Reference> {
+    if leaves.is_empty() {
+        return Some(0);
+    }
+    Node::plan(reach, leaves).map(|node| node.push(draft))
+}
+
+/// How leaves fit into so many buckets.
+struct Plan {
+    buckets: usize,
+    /// Leaves with few hosts that get a bitmap, because their bucket would be too full.
+    crowded: Map,
+    /// Lines of the node.
+    length: usize,
+}
+
+impl Plan {
+    fn new(leaves: &[(u8, Leaf)], buckets: usize) -> Option<Self> {
+        let bucket = |net: u8| line::bucket(line::hash(net), buckets);
+        let mut loads = [0; MOST];
+        let mut bitmaps = 0;
+        for (net, leaf) in leaves {
+            loads[bucket(*net)] += leaf.cells();
+            bitmaps += usize::from(matches!(leaf, Leaf::Many(_)));
+        }
+        let mut crowded = [0; 4];
+        for (at, load) in loads
+            .iter_mut()
+            .enumerate()
+            .filter(|(_, load)| **load > CELLS)
+        {
+            while *load > CELLS {
+                let inside = leaves
+                    .iter()
+                    .filter(|(net, _)| bucket(*net) == at && !is_set(&crowded, *net));
+                let (net, leaf) = inside.max_by_key(|(_, leaf)| leaf.cells())?;
+                if leaf.cells() < 2 {
+                    return None;
+                }
+                set(&mut crowded, usize::from(*net)..usize::from(*net) + 1);
+                *load -= leaf.cells() - 1;
+                bitmaps += 1;
+            }
+        }
+        Some(Self {
+            buckets,
+            crowded,
+            length: buckets + 2 * bitmaps,
+        })
+    }
+}
+
+pub(super) fn is_set(map: &Map, at: u8) -> bool {
+    map[usize::from(at) / 64] >> (at % 64) & 1 != 0
+}
+
+fn same_net(cell: u16, tag: u16) -> bool {
+    cell & !(MARKER | LOW) == tag
+}
+
+/// The distinct cells of a bucket in the making.
+#[derive(Clone, Copy, Default)]
+struct Cells {
+    cells: [u16; CELLS],
+    length: usize,
+}
+
+impl Cells {
+    fn push(&mut self, cell: u16) {
+        self.cells[self.length] = cell;
+        self.length += 1;
+    }
+
+    fn line(&self) -> Line {
+        if self.length == 0 {
+            return EMPTY;
+        }
+        let mut cells = self.cells;
+        let first = cells[0];
+        cells[self.length..].fill(first);
+        Line(cells)
+    }
+}
+
+fn to_lines(map: &Map) -> [Line; 2] {
+    let mut lines = [EMPTY; 2];
+    for (at, cell) in lines.iter_mut().flat_map(|line| &mut line.0).enumerate() {
+        *cell = (map[at / 4] >> (at % 4 * 16)) as u16;
+    }
+    lines
+}
+
+fn from_lines(lines: &[Line; 2]) -> Map {
+    let mut map = [0; 4];
+    for (at, cell) in lines.iter().flat_map(|line| line.0).enumerate() {
+        map[at / 4] |= u64::from(cell) << (at % 4 * 16);
+    }
+    map
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    /// The leaf number `kind` of /24 `net`.
+    fn leaf(net: u8, kind: u8) -> Leaf {
+        let from = usize::from(net.wrapping_mul(37) % 100);
+        let mut map = [0; 4];
+        match kind % 6 {
+            0 => {}
+            1 => set(&mut map, from..from + 1),
+            2 => set(&mut map, from..from + 3),
+            3 => set(&mut map, from..from + FEW),
+            4 => set(&mut map, from..from + FEW + 1),
+            _ => set(&mut map, 0..256),
+        }
+        Leaf::from_map(map)
+    }
+
+    fn hosts(leaves: &[(u8, Leaf)]) -> Vec<(u8, Map)> {
+        leaves
+            .iter()
+            .map(|(net, leaf)| (*net, leaf.map()))
+            .collect()
+    }
+
+    #[test]
+    fn any_sixteen_neighbours_have_a_node() {
+        for number in 0..16 {
+            for kind in 1..6 {
+                let nets = number * 16..=number * 16 + 15;
+                let leaves: Vec<_> = nets.map(|net| (net, leaf(net, kind))).collect();
+                let node = Node::plan(Reach::Part(number), &leaves).expect("a plan");
+                assert_eq!(hosts(&node.leaves()), hosts(&leaves), "{number} {kind}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_changed_node_has_what_was_set_last() {
+        for (reach, nets) in [(Reach::Whole, 0..=255), (Reach::Part(11), 176..=191)] {
+            let mut model: BTreeMap<u8, Leaf> = BTreeMap::new();
+            let mut node = Node::load(reach, 0, &Arena::empty());
+            let mut refused = 0;
+            for step in 0..5000_usize {
+                let net = *nets.start() + (step * step % nets.len()) as u8;
+                let leaf = leaf(net, (step / 7 % 6) as u8);
+                if node.set(net, &leaf) {
+                    model.remove(&net);
+                    if leaf != Leaf::None {
+                        model.insert(net, leaf);
+                    }
+                } else {
+                    refused += 1;
+                }
+                let leaves: Vec<_> = model.iter().map(|(net, leaf)| (*net, *leaf)).collect();
+                assert_eq!(hosts(&node.leaves()), hosts(&leaves), "step {step}");
+                let listed = model.get(&net).copied().unwrap_or(Leaf::None);
+                assert_eq!(node.get(net).map(), listed.map(), "step {step}");
+                if step % 100 == 99 {
+                    node = Node::plan(reach, &leaves).unwrap_or(node);
+                }
+            }
+            assert!(refused > 0, "the node was never full");
+        }
     }
 }

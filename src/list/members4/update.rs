@@ -1,22 +1,25 @@
 //! Nodes of the /16s that a change touches; in them, only the touched /24s are computed anew.
-#![expect(
-    clippy::cast_possible_truncation,
-    clippy::indexing_slicing,
-    reason = "words of a map are below 4; the number of a /24 has 24 bits"
-)]
-
 use std::ops::ControlFlow;
 
 use super::{
-    MIXED, Members4,
-    node::{self, BITMAP, Builder, Leaf, Map, Parts, set},
+    Members4, Table,
+    arena::{self, Draft},
+    node::{self, Leaf, Map, Node, Placed, Reach, set},
 };
 use crate::list::{
-    blocks::{Edit, Placed},
+    blocks::Reference,
     cover::{self, COVERED},
     entries::Entries,
 };
 use crate::row::Row;
+
+/// A prefix that appeared or vanished.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Dirty {
+    bits: u32,
+    length: u8,
+    appeared: bool,
+}
 
 impl Members4 {
     /// These members after prefixes appeared or vanished; `entries` are those after the change.
@@ -26,113 +29,214 @@ impl Members4 {
         vanished: &[(u32, u8)],
         entries: &Entries<u32>,
     ) -> Self {
+        let dirty = |appeared| {
+            move |&(bits, length): &(u32, u8)| Dirty {
+                bits,
+                length,
+                appeared,
+            }
+        };
+        let vanished = vanished.iter().map(dirty(false));
+        let (short, mut long): (Vec<_>, Vec<_>) = vanished
+            .chain(appeared.iter().map(dirty(true)))
+            .partition(|dirty| dirty.length <= cover::LONGEST);
+
         let mut next = self.clone();
-        let mut dirty: Vec<(u32, u8, bool)> = Vec::with_capacity(appeared.len() + vanished.len());
-        for &(bits, length) in vanished {
-            if length > cover::LONGEST {
-                dirty.push((bits, length, false));
+        let mut draft = next.arena.draft();
+        let mut gone = 0;
+        long.sort_unstable();
+        for dirty in long.chunk_by(|a, b| a.bits >> 16 == b.bits >> 16) {
+            gone += next.edit(dirty, entries, &mut draft);
+        }
+        next.arena.append(&draft, gone);
+        for dirty in short {
+            if dirty.appeared {
+                next.cover((dirty.bits, dirty.length));
             } else {
-                cover::uncover(&mut next.nodes.directory, (bits, length), entries);
+                next.uncover((dirty.bits, dirty.length), entries);
             }
         }
-        for &(bits, length) in appeared {
-            if length > cover::LONGEST {
-                dirty.push((bits, length, true));
-            } else {
-                cover::cover(&mut next.nodes.directory, (bits, length));
-            }
-        }
-        dirty.sort_unstable();
-        let mut edit = Edit::default();
-        let mut builder = Builder::new();
-        for of_node in dirty.chunk_by(|a, b| a.0 >> 16 == b.0 >> 16) {
-            self.edit_node(of_node, entries, &mut builder, &mut edit);
-        }
-        // Whether a /16 is covered is the directory's to know, not the node's.
-        for block in &mut edit.blocks {
-            let reference = next.nodes.directory.get(block.index);
-            block.flags |= reference.map_or(0, |reference| reference & COVERED);
-        }
-        for &index in &edit.removed {
-            if let Some(reference) = next.nodes.directory.get_mut(index) {
-                *reference &= !MIXED;
-            }
-        }
-        next.nodes.replace(&edit, node::words);
+        next.arena.tidy(&mut next.directory, &mut next.tables);
         next
     }
 
-    /// `dirty`: the changed prefixes of one /16, in order, and whether they appeared.
-    fn edit_node(
-        &self,
-        dirty: &[(u32, u8, bool)],
-        entries: &Entries<u32>,
-        builder: &mut Builder,
-        edit: &mut Edit<u64>,
-    ) {
-        let Some(&(first, ..)) = dirty.first() else {
-            return;
-        };
-        let index = (first >> 16) as usize;
-        let reference = self.nodes.directory.get(index).copied().unwrap_or(0);
-        let mut parts = Parts::of(self.nodes.at(reference), reference & MIXED != 0);
-
-        // Hosts that are new are joined with those that are there; all else is asked of the entries.
-        let mut changed: Map = [0; BITMAP];
-        let mut joined: Map = [0; BITMAP];
-        for &(bits, length, appeared) in dirty {
-            let from = (bits >> 8 & 0xff) as usize;
-            let map = if appeared && length > 24 {
-                &mut joined
-            } else {
-                &mut changed
-            };
-            set(map, from..from + (1 << 24u8.saturating_sub(length)));
-        }
-        builder.clear();
-        for word in 0..BITMAP {
-            let mut bits = parts.live[word] | changed[word] | joined[word];
-            while bits != 0 {
-                let bit = bits & bits.wrapping_neg();
-                bits ^= bit;
-                let at = word * 64 + bit.trailing_zeros() as usize;
-                let old = match (parts.covered[word] & bit != 0, parts.live[word] & bit != 0) {
-                    (true, _) => Leaf::Covered,
-                    (false, true) => parts.next(),
-                    (false, false) => Leaf::None,
-                };
-                let new = if changed[word] & bit != 0 {
-                    leaf((index << 8 | at) as u32, entries)
-                } else if joined[word] & bit != 0 {
-                    let more = dirty.iter().map(|&(bits, length, _)| (bits, length));
-                    old.joined(more.filter(|(bits, _)| (bits >> 8 & 0xff) as usize == at))
-                } else {
-                    old
-                };
-                builder.push(at, new);
+    fn uncover(&mut self, prefix: (u32, u8), entries: &Entries<u32>) {
+        cover::uncover(&mut self.directory, prefix, entries);
+        for index in cover::indices(prefix) {
+            let slot = self.directory.get(index).copied().unwrap_or_default();
+            if slot.node & COVERED == 0 {
+                let touched = self
+                    .nets(slot.node)
+                    .fold(0, |all, net| all | 1 << (net >> 3));
+                if let Some(slot) = self.directory.get_mut(index) {
+                    slot.touched = touched;
+                }
             }
         }
-        if builder.is_empty() {
-            edit.removed.push(index);
-        } else {
-            let offset = edit.elements.len();
-            let flags = if builder.finish(&mut edit.elements) {
-                MIXED
+    }
+
+    /// The third bytes of the addresses in the nodes of a /16.
+    fn nets(&self, reference: Reference) -> impl Iterator<Item = u8> {
+        let nodes = match self.table(reference) {
+            Some(table) => table.into_iter().zip((0..).map(Reach::Part)).collect(),
+            None => vec![(reference, Reach::Whole)],
+        };
+        nodes.into_iter().flat_map(|(reference, reach)| {
+            let node = Node::load(reach, reference, &self.arena);
+            node.leaves().into_iter().map(|(net, _)| net)
+        })
+    }
+
+    /// The nodes of the /20s of a /16, if it has them.
+    fn table(&self, reference: Reference) -> Option<Table> {
+        let table = arena::is_split(reference).then(|| arena::table(reference));
+        self.tables.get(table?).copied()
+    }
+
+    /// Drafts the node of one /16 after `dirty`, the changed prefixes in it, in order; returns how many lines of the
+    /// old one are gone.
+    fn edit(&mut self, dirty: &[Dirty], entries: &Entries<u32>, draft: &mut Draft) -> usize {
+        let Some(first) = dirty.first() else { return 0 };
+        let index = (first.bits >> 16) as usize;
+        let slot = self.directory.get(index).copied().unwrap_or_default();
+        let mut change = Change::new(dirty, entries);
+        let mut gone = 0;
+        let placed = if let Some(mut table) = self.table(slot.node) {
+            for (reference, number) in table.iter_mut().zip(0..) {
+                let reach = Reach::Part(number);
+                if change.nets(reach).next().is_some() {
+                    gone += self.arena.length(*reference);
+                    let node = Node::load(reach, *reference, &self.arena);
+                    *reference = match change.apply(node, reach) {
+                        Changed::Node(node) => node.push(draft),
+                        Changed::Leaves(leaves) => node::push(reach, &leaves, draft).unwrap_or(0),
+                    };
+                }
+            }
+            if table == [0; 16] {
+                Placed::Node(0)
             } else {
-                0
-            };
-            edit.blocks.push(Placed {
-                index,
-                flags,
-                offset,
-            });
+                Placed::Split(table)
+            }
+        } else {
+            gone = self.arena.length(slot.node);
+            let node = Node::load(Reach::Whole, slot.node, &self.arena);
+            match change.apply(node, Reach::Whole) {
+                Changed::Node(node) => Placed::Node(node.push(draft)),
+                Changed::Leaves(leaves) => node::place(&leaves, draft),
+            }
+        };
+        let touched = slot.touched & !change.emptied | change.filled;
+        self.place(index, placed, touched);
+        gone
+    }
+}
+
+/// A node after a change.
+enum Changed {
+    Node(Node),
+    /// What it was, to be put together anew.
+    Leaves(Vec<(u8, Leaf)>),
+}
+
+/// What changes in one /16.
+struct Change<'a> {
+    /// In order.
+    dirty: &'a [Dirty],
+    entries: &'a Entries<u32>,
+    /// The /24s of which something vanished, or that appeared whole: all of it is asked of the entries.
+    asked: Map,
+    /// The /24s in which hosts appeared, which join those that are there.
+    joined: Map,
+    /// The /21s that have nothing listed any more.
+    emptied: u32,
+    /// The /21s that have something listed.
+    filled: u32,
+}
+
+impl<'a> Change<'a> {
+    fn new(dirty: &'a [Dirty], entries: &'a Entries<u32>) -> Self {
+        let (mut asked, mut joined) = ([0; 4], [0; 4]);
+        for dirty in dirty {
+            let is_new_host = dirty.appeared && dirty.length > 24;
+            let map = if is_new_host { &mut joined } else { &mut asked };
+            let from = (dirty.bits >> 8 & 0xff) as usize;
+            set(map, from..from + (1 << 24u8.saturating_sub(dirty.length)));
         }
+        Self {
+            dirty,
+            entries,
+            asked,
+            joined,
+            emptied: 0,
+            filled: 0,
+        }
+    }
+
+    /// The /24s within reach that change.
+    fn nets(&self, reach: Reach) -> impl Iterator<Item = u8> + use<> {
+        let mut changed = self.asked;
+        for (changed, joined) in changed.iter_mut().zip(self.joined) {
+            *changed |= joined;
+        }
+        let nets = match reach {
+            Reach::Whole => 0..=255,
+            Reach::Part(number) => number * 16..=number * 16 + 15,
+        };
+        nets.filter(move |net| node::is_set(&changed, *net))
+    }
+
+    fn apply(&mut self, mut node: Node, reach: Reach) -> Changed {
+        let mut misfits = Vec::new();
+        let (mut filled, mut emptied) = (0, 0);
+        for net in self.nets(reach) {
+            let leaf = self.leaf(net, &node);
+            let touched = if leaf == Leaf::None {
+                &mut emptied
+            } else {
+                &mut filled
+            };
+            *touched |= 1_u32 << (net >> 3);
+            if !node.set(net, &leaf) {
+                misfits.push((net, leaf));
+            }
+        }
+        self.filled |= filled;
+        for touched in (0..32).filter(|touched| (emptied & !filled) >> touched & 1 != 0) {
+            if (0..8).all(|net| node.get(touched * 8 + net) == Leaf::None) {
+                self.emptied |= 1 << touched;
+            }
+        }
+        if misfits.is_empty() && !node.is_unfit() {
+            return Changed::Node(node);
+        }
+        let mut leaves = node.leaves();
+        leaves.retain(|(net, _)| misfits.iter().all(|(misfit, _)| net != misfit));
+        leaves.extend(misfits);
+        leaves.sort_unstable_by_key(|(net, _)| *net);
+        Changed::Leaves(leaves)
+    }
+
+    /// What is listed of a /24 after the change; `node` is from before.
+    fn leaf(&self, net: u8, node: &Node) -> Leaf {
+        let Some(first) = self.dirty.first() else {
+            return node.get(net);
+        };
+        let net24 = first.bits >> 16 << 8 | u32::from(net);
+        if node::is_set(&self.asked, net) {
+            return listed(net24, self.entries);
+        }
+        let before = self.dirty.partition_point(|dirty| dirty.bits >> 8 < net24);
+        let hosts = self.dirty.iter().skip(before);
+        let hosts = hosts.take_while(|dirty| dirty.bits >> 8 == net24);
+        node.get(net)
+            .joined(hosts.map(|dirty| (dirty.bits, dirty.length)))
     }
 }
 
 /// What `entries` list of the /24 with these first 24 bits by prefixes longer than 16 bits.
-fn leaf(net: u32, entries: &Entries<u32>) -> Leaf {
-    let mut map: Map = [0; BITMAP];
+fn listed(net: u32, entries: &Entries<u32>) -> Leaf {
+    let mut map: Map = [0; 4];
     let whole = entries.overlapping((net << 8, 24), 32, |row: &Row<u32>| {
         if row.length <= 16 {
             return ControlFlow::Continue(());
@@ -145,7 +249,7 @@ fn leaf(net: u32, entries: &Entries<u32>) -> Leaf {
         ControlFlow::Continue(())
     });
     if whole.is_break() {
-        Leaf::Covered
+        Leaf::Whole
     } else {
         Leaf::from_map(map)
     }

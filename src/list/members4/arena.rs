@@ -1,0 +1,200 @@
+//! Where the nodes are: segments that successive versions of a list share.
+//!
+//! A new version writes its changed nodes into one new segment. Nodes that no version needs any more are dead weight in
+//! a shared segment, so a version that finds too much of it, or too many segments, moves the living nodes of the newest
+//! segments together: sizes fall geometrically from the oldest segment to the newest, and each node is moved a
+//! logarithmic number of times.
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "places and counts are below what a reference holds"
+)]
+
+use std::sync::Arc;
+
+use super::{
+    Slot, Table,
+    line::{EMPTY, LOW, Line, MARKER, NOTHING},
+};
+use crate::list::{blocks::Reference, cover::COVERED};
+
+const OFFSET_BITS: u32 = 20;
+/// Lines of a segment, at most.
+const SEGMENT: usize = 1 << OFFSET_BITS;
+const PLACE_BITS: u32 = 26;
+const PLACE: Reference = (1 << PLACE_BITS) - 1;
+/// Segments there can be.
+const SEGMENTS: usize = 1 << (PLACE_BITS - OFFSET_BITS);
+/// Segments after which the newest are joined.
+const JOIN: usize = 24;
+/// The number of buckets that stands for a node for each /20.
+const SPLIT: usize = 31;
+
+/// The reference of a /16 with a node for each /20, the references of which are in a table of this number.
+pub(super) const fn split(table: usize) -> Reference {
+    (SPLIT << PLACE_BITS | table) as Reference
+}
+
+/// Whether there is a node for each /20.
+#[inline(always)]
+pub(super) const fn is_split(reference: Reference) -> bool {
+    buckets(reference) == SPLIT
+}
+
+/// The number of the table of the references to those nodes.
+#[inline(always)]
+pub(super) const fn table(reference: Reference) -> usize {
+    (reference & PLACE) as usize
+}
+
+/// The buckets of a node.
+#[inline(always)]
+pub(super) const fn buckets(reference: Reference) -> usize {
+    (reference >> PLACE_BITS) as usize & SPLIT
+}
+
+/// The nodes of a version, most of them shared with others.
+#[derive(Clone, Debug)]
+pub(super) struct Arena {
+    /// The first has one empty line, to which every reference without a node refers.
+    segments: Vec<Arc<[Line]>>,
+    /// Lines of nodes that the directory refers to.
+    live: usize,
+}
+
+impl Arena {
+    pub(super) fn empty() -> Self {
+        Self {
+            segments: vec![[EMPTY].into()],
+            live: 0,
+        }
+    }
+
+    /// The segment that a node is in, and where it begins.
+    #[inline(always)]
+    pub(super) fn place(&self, reference: Reference) -> (&[Line], usize) {
+        let place = (reference & PLACE) as usize;
+        let segment = self.segments.get(place / SEGMENT);
+        (segment.map_or(&[], |segment| segment), place % SEGMENT)
+    }
+
+    /// The lines of a node: its buckets and its bitmaps.
+    pub(super) fn node(&self, reference: Reference) -> (&[Line], &[Line]) {
+        let (segment, start) = self.place(reference);
+        let lines = segment.get(start..).unwrap_or_default();
+        let (buckets, rest) = lines.split_at(buckets(reference).min(lines.len()));
+        let markers = buckets
+            .iter()
+            .flat_map(|line| line.0)
+            .filter(|cell| cell & MARKER != 0 && cell & LOW < NOTHING);
+        let bitmaps = markers.map(|cell| usize::from(cell & LOW) + 1).max();
+        let bitmaps = rest.get(..2 * bitmaps.unwrap_or(0));
+        (buckets, bitmaps.unwrap_or_default())
+    }
+
+    /// Lines of a node.
+    pub(super) fn length(&self, reference: Reference) -> usize {
+        let (buckets, bitmaps) = self.node(reference);
+        buckets.len() + bitmaps.len()
+    }
+
+    /// Heap bytes, those shared with other versions included.
+    pub(super) fn bytes(&self) -> usize {
+        self.allocated() * size_of::<Line>()
+    }
+
+    fn allocated(&self) -> usize {
+        self.segments.iter().map(|segment| segment.len()).sum()
+    }
+
+    /// A draft of the segments that come next.
+    pub(super) fn draft(&self) -> Draft {
+        Draft::after(self.segments.len())
+    }
+
+    /// By how much references of a draft that was made to follow nothing but the empty line grow here.
+    pub(super) fn shift(&self) -> Reference {
+        ((self.segments.len() - 1) * SEGMENT) as Reference
+    }
+
+    /// Adds what was drafted after this version's segments; `gone` lines are needed no more.
+    pub(super) fn append(&mut self, draft: &Draft, gone: usize) {
+        // The list's limit on entries keeps them far below what a reference can hold.
+        debug_assert!(self.segments.len() + draft.lines.len() / SEGMENT < SEGMENTS);
+        self.live += draft.live;
+        self.live -= gone;
+        self.segments
+            .extend(draft.lines.chunks(SEGMENT).map(Arc::from));
+    }
+
+    /// Joins segments where there are too many, or too much in them is dead; `directory` and `tables` refer to all nodes.
+    pub(super) fn tidy(&mut self, directory: &mut [Slot], tables: &mut [Table]) {
+        if self.allocated() > self.live + self.live / 2 + 4096 {
+            self.join(1, directory, tables);
+        } else if self.segments.len() > JOIN {
+            let mut first = self.segments.len();
+            let mut size = 0;
+            while first > 1
+                && let Some(older) = self.segments.get(first - 1)
+                && (first + 2 > self.segments.len() || older.len() < 2 * size + 1024)
+            {
+                size += older.len();
+                first -= 1;
+            }
+            self.join(first, directory, tables);
+        }
+    }
+
+    /// Moves the living nodes of segment `first` and all newer ones together.
+    fn join(&mut self, first: usize, directory: &mut [Slot], tables: &mut [Table]) {
+        let mut draft = Draft::after(first);
+        let whole = directory.iter_mut().map(|slot| &mut slot.node);
+        let whole = whole.filter(|node| !is_split(**node));
+        let nodes = whole.chain(tables.as_flattened_mut());
+        let is_moved = |node: &&mut Reference| (**node & PLACE) as usize / SEGMENT >= first;
+        for reference in nodes.filter(is_moved) {
+            let (buckets, bitmaps) = self.node(*reference);
+            *reference = *reference & COVERED | draft.push(buckets, bitmaps);
+        }
+        self.segments.truncate(first);
+        self.append(&draft, draft.live);
+    }
+}
+
+/// Segments in the making.
+#[derive(Debug)]
+pub(super) struct Draft {
+    /// The number of the first of the segments.
+    first: usize,
+    lines: Vec<Line>,
+    /// Lines of nodes.
+    live: usize,
+}
+
+impl Draft {
+    /// Segments that follow `first` others.
+    pub(super) const fn after(first: usize) -> Self {
+        Self {
+            first,
+            lines: Vec::new(),
+            live: 0,
+        }
+    }
+
+    pub(super) fn reserve(&mut self, lines: usize) {
+        self.lines.reserve(lines);
+    }
+
+    /// Adds a node.
+    pub(super) fn push(&mut self, buckets: &[Line], bitmaps: &[Line]) -> Reference {
+        let length = buckets.len() + bitmaps.len();
+        if self.lines.len() % SEGMENT + length > SEGMENT {
+            let whole = self.lines.len().next_multiple_of(SEGMENT);
+            self.lines.resize(whole, EMPTY);
+        }
+        let place = self.first * SEGMENT + self.lines.len();
+        self.lines.extend_from_slice(buckets);
+        self.lines.extend_from_slice(bitmaps);
+        self.live += length;
+        (buckets.len() << PLACE_BITS | place) as Reference
+    }
+}

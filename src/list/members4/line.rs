@@ -1,0 +1,79 @@
+//! Sixteen bytes: a bucket of eight cells, half a bitmap, or a quarter of the references to nodes of /20s.
+
+/// Eight cells of a bucket.
+///
+/// INVARIANT of a bucket: its distinct cells come first, and the first of them again in the rest; one without any is
+/// [`EMPTY`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(align(16))]
+pub(super) struct Line(pub(super) [u16; CELLS]);
+
+const _: () = assert!(size_of::<Line>() == 16);
+
+/// Cells of a bucket.
+pub(super) const CELLS: usize = 8;
+
+/// The cell's low byte is not a host, but says how the /24 is kept.
+pub(super) const MARKER: u16 = 1 << 8;
+/// A host, the number of a bitmap, or one of the two below.
+pub(super) const LOW: u16 = 0xff;
+/// A marker that says that the /24 is listed whole.
+pub(super) const WHOLE: u16 = 0xff;
+/// A marker of a bucket without cells.
+pub(super) const NOTHING: u16 = 0xfe;
+pub(super) const EMPTY: Line = Line([MARKER | NOTHING; CELLS]);
+
+/// Near 256 divided by the golden ratio, so that neighbours come to lie far from each other, and odd.
+const FACTOR: u8 = 157;
+const INVERSE: u8 = 181;
+const _: () = assert!(FACTOR.wrapping_mul(INVERSE) == 1);
+
+/// The hash of the third byte of an address: a bijection.
+#[inline]
+pub(super) const fn hash(net: u8) -> u8 {
+    net.wrapping_mul(FACTOR)
+}
+
+/// The byte with this hash.
+pub(super) const fn net(hash: u8) -> u8 {
+    hash.wrapping_mul(INVERSE)
+}
+
+/// The bucket for a hash: a range of successive hashes each.
+#[inline]
+pub(super) const fn bucket(hash: u8, buckets: usize) -> usize {
+    (hash as usize * buckets) >> 8
+}
+
+/// The part of a cell that tells the /24s of a bucket apart.
+#[inline]
+pub(super) const fn tag(hash: u8) -> u16 {
+    (hash as u16) << 9
+}
+
+impl Line {
+    /// Whether there is this cell.
+    #[inline(always)]
+    pub(super) fn has(&self, cell: u16) -> bool {
+        let equal = |other| u16::from(other == cell).wrapping_neg();
+        self.0.map(equal).into_iter().fold(0, |any, one| any | one) != 0
+    }
+
+    /// The marker of a /24, or 0.
+    #[inline(always)]
+    pub(super) fn marker(&self, tag: u16) -> u16 {
+        let marker = tag | MARKER;
+        let found = |cell| u16::from(cell & !LOW == marker).wrapping_neg() & cell;
+        self.0.map(found).into_iter().fold(0, |any, one| any | one)
+    }
+
+    /// The distinct cells.
+    pub(super) fn cells(&self) -> impl Iterator<Item = u16> {
+        let (first, rest) = (self.0[0], self.0);
+        let rest = rest
+            .into_iter()
+            .skip(1)
+            .take_while(move |cell| *cell != first);
+        (*self != EMPTY).then_some(first).into_iter().chain(rest)
+    }
+}
