@@ -1,21 +1,25 @@
 //! Whether an IPv6 address is listed: planes say whether to look, and one cache line answers.
 //!
-//! **Planes.** The first 16 bits index a directory (prefixes of at most 16 bits are a flag in it); each /16 has the map
-//! of its /24s with anything beneath, and for each of those three bits per /32: something of 48 bits or longer
-//! beneath, something of 33 to 47, listed whole. An address of a network that nobody lists ends here.
+//! **Planes.** The first 16 bits index a directory (prefixes of at most 16 bits are a flag in it); each /16 has a small
+//! hash table of its /28s, with three bits for each of their /32s: something of 48 bits or longer beneath, something of
+//! 33 to 47, listed whole. An address of a network that nobody lists ends here.
 //!
-//! **Lines.** Every prefix longer than 32 bits is kept, exactly, in a hash table of cache lines, in the line chosen by
-//! its first 48 bits (33..40: by 32, 40..48: by 40), so that one line holds all that can cover an address of a /48:
+//! **Lines.** Every prefix longer than 32 bits is kept, exactly, in one of two hash tables of cache lines: 48 bits and
+//! longer in the line chosen by the first 48 bits, so that one line holds all of a /48, the few others apart in a table
+//! that is small enough to stay in a cache (33..40 by 32 bits, 40..48 by 40):
 //!
 //! ```text
-//! line    kinds 7 × 8 │ full 8 │ cells 7 × 64
-//! kind    0 none │ 1..=64 a prefix of that length, in one cell │ 65..=128 the same, in two cells
-//!         128 + l/4  everything of l bits and longer is filed by its first l bits │ 255 second cell
+//! line    kinds 7 × 8 │ marked 1 │ passers 7 │ cells 7 × 64
+//! kind    ends 1 │ second 1 │ bits that do not count 6
+//!         1 none │ 0 the first of two cells
+//!         second without ends: a marker, everything of l bits and longer is filed by its first l bits
 //! ```
 //!
-//! A line that was full when something belonged into it says so, and the search goes on in the next. A crowded network
-//! (a hosting /48 with thousands of /64s, a /64 with hundreds of hosts) is filed by more bits, and a marker says by how
-//! many. In cloud and routing lists a listed /48 has 2.2 prefixes on average.
+//! A line that was full when something belonged into it counts what passed, and the search goes on in the next. A
+//! crowded network (a hosting /48 with thousands of /64s, a /64 with hundreds of hosts) is filed by more bits, and a
+//! marker says by how many. Of a million prefixes in clouds and at providers, 93 % have 48 bits or more; of those 95 %
+//! are in a /48 that needs one or two cells, and 2 % in one that needs more than a line. So nearly every hit reads one
+//! line, and what it holds is compared without a branch.
 
 mod batch;
 mod build;
@@ -24,14 +28,22 @@ mod lines;
 mod planes;
 mod update;
 
+use std::ops::RangeInclusive;
+
 use lines::Lines;
 use planes::Planes;
+
+/// The lengths of the prefixes in one table of lines.
+type Lengths = RangeInclusive<u8>;
+const MIDDLE: Lengths = 33..=47;
+const LONG: Lengths = 48..=128;
 
 /// The listed IPv6 addresses.
 #[derive(Clone, Debug)]
 pub(crate) struct Members6 {
     planes: Planes,
-    lines: Lines,
+    middle: Lines,
+    long: Lines,
 }
 
 impl Members6 {
@@ -41,12 +53,19 @@ impl Members6 {
         match self.planes.look(address) {
             planes::Look::Listed => true,
             planes::Look::Nothing => false,
-            planes::Look::Lines(levels) => self.lines.contain(address, levels),
+            planes::Look::Beneath { long, middle } => {
+                long && self.long.contain(address, 48) || middle && self.middle(address)
+            }
         }
+    }
+
+    #[inline(never)]
+    fn middle(&self, address: u128) -> bool {
+        self.middle.contain(address, 40) || self.middle.contain(address, 32)
     }
 
     /// Heap bytes.
     pub(crate) fn bytes(&self) -> usize {
-        self.planes.bytes() + self.lines.bytes()
+        self.planes.bytes() + self.middle.bytes() + self.long.bytes()
     }
 }

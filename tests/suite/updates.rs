@@ -247,6 +247,94 @@ fn a_crowded_ipv6_network_keeps_every_host() {
 }
 
 #[test]
+fn every_28_of_an_ipv6_16_can_be_listed_and_taken_off() {
+    // A /32 in each /28, in no order that a directory would like better than another.
+    let address = |n: u32, next: u32| {
+        let n = n.wrapping_mul(0x9d5) & 0xfff;
+        let top = (0x2a00_0000 | n << 4 | n >> 8) + next;
+        IpAddr::from(Ipv6Addr::from_bits(u128::from(top) << 96))
+    };
+    let network = |n| Prefix::new(address(n, 0), 32).unwrap();
+    let holds = |list: &List, listed: std::ops::Range<u32>| {
+        (0..1 << 12).all(|n| {
+            list.contains(address(n, 0)) == listed.contains(&n) && !list.contains(address(n, 1))
+        })
+    };
+    let mut list = List::compile(&[], Timestamp(0)).unwrap();
+    let mut from = 0;
+    for to in [1, 8, 9, 100, 300, 1 << 11, 1 << 12] {
+        let additions: Vec<_> = (from..to)
+            .map(|n| ("alpha", Entry::new(network(n))))
+            .collect();
+        let delta = Delta {
+            removals: &[],
+            additions: &additions,
+        };
+        list = list.update(&delta, Timestamp(0)).unwrap();
+        assert!(holds(&list, 0..to), "{to} listed");
+        from = to;
+    }
+    for to in [1 << 11, 300, 9, 8, 1, 0] {
+        let removals: Vec<_> = (to..from).map(|n| ("alpha", network(n))).collect();
+        let delta = Delta {
+            removals: &removals,
+            additions: &[],
+        };
+        list = list.update(&delta, Timestamp(0)).unwrap();
+        assert!(holds(&list, 0..to), "{to} left");
+        from = to;
+    }
+    assert!(list.is_empty());
+}
+
+/// Prefixes of every length around one address: each goes and comes back, and what the others cover stays.
+#[test]
+fn ipv6_prefixes_of_all_lengths_nest() {
+    let address = 0x2a00_1357_9bdf_0246_8ace_1357_9bdf_0247_u128;
+    let prefix = |length| Prefix::new(Ipv6Addr::from_bits(address).into(), length).unwrap();
+    // In a prefix, but not in the next longer one.
+    let beside = |length: u8| {
+        let bits = address ^ (1_u128 << 127).checked_shr(length.into()).unwrap_or(0);
+        IpAddr::from(Ipv6Addr::from_bits(bits))
+    };
+    let everything = (1..=128).map(|length| Entry::new(prefix(length)));
+    let mut feed = Feed::new("alpha");
+    feed.extend(everything);
+    let all = List::compile(&[feed], Timestamp(0)).unwrap();
+    for shortest in 1..=128 {
+        let removals: Vec<_> = (1..shortest).map(|l| ("alpha", prefix(l))).collect();
+        let delta = Delta {
+            removals: &removals,
+            additions: &[],
+        };
+        let list = all.update(&delta, Timestamp(0)).unwrap();
+        for length in 1..=128 {
+            let held = length >= shortest;
+            assert_eq!(
+                list.contains(beside(length)),
+                held,
+                "{length} of {shortest}"
+            );
+        }
+        let lone = [("alpha", Entry::new(prefix(shortest)))];
+        let (one, none) = (prefix(shortest), List::compile(&[], Timestamp(0)).unwrap());
+        let delta = Delta {
+            removals: &[],
+            additions: &lone,
+        };
+        let list = none.update(&delta, Timestamp(0)).unwrap();
+        for length in 0..=128 {
+            let other = beside(length);
+            assert_eq!(
+                list.contains(other),
+                one.contains(other),
+                "{length} of {shortest}"
+            );
+        }
+    }
+}
+
+#[test]
 fn every_host_of_a_16_can_be_listed_and_taken_off_one_block_at_a_time() {
     let host = |n: u32| IpAddr::from(Ipv4Addr::from_bits(0xc633_0000 | n));
     let all: Vec<_> = (0..1 << 16)

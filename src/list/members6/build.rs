@@ -5,7 +5,7 @@
 )]
 
 use super::{
-    Members6,
+    LONG, Lengths, MIDDLE, Members6,
     line::Line,
     lines::{Lines, PAGE, Shape, Writable},
     planes::Planes,
@@ -32,27 +32,31 @@ impl Members6 {
         prefixes.dedup();
         Self {
             planes: Planes::build(prefixes.iter().copied()),
-            lines: Lines::build(&prefixes),
+            middle: Lines::build(&prefixes, MIDDLE),
+            long: Lines::build(&prefixes, LONG),
         }
     }
 }
 
 impl Lines {
-    /// `prefixes` are distinct; those of at most 32 bits are left out.
-    pub(super) fn build(prefixes: &[(u128, u8)]) -> Self {
-        let long = || prefixes.iter().copied().filter(|(_, length)| *length > 32);
-        let cells: usize = long().map(|(_, length)| 1 + usize::from(length > 64)).sum();
+    /// `prefixes` are distinct; those of other lengths are left out.
+    pub(super) fn build(prefixes: &[(u128, u8)], lengths: Lengths) -> Self {
+        let ours = || {
+            let prefixes = prefixes.iter().copied();
+            prefixes.filter(|(_, length)| lengths.contains(length))
+        };
+        let cells: usize = ours().map(|(_, length)| 1 + usize::from(length > 64)).sum();
         let mut pages = cells * 100 / FILL / CELLS_PER_LINE / PAGE + 2;
         // The markers of crowded networks are not known beforehand.
         let mut seed = 0;
         let fresh = loop {
             let mut fresh = Fresh {
-                lines: vec![Line::default(); pages * PAGE],
+                lines: vec![Line::EMPTY; pages * PAGE],
                 cells: 0,
                 seed,
                 longest: 0,
             };
-            let fits = long().all(|(bits, length)| {
+            let fits = ours().all(|(bits, length)| {
                 fresh.insert(bits, length);
                 !fresh.is_overfull() && (fresh.longest <= LONGEST || seed == SEEDS)
             });
@@ -65,7 +69,7 @@ impl Lines {
                 seed += 1;
             }
         };
-        let mut blocks = Blocks::empty(pages, &[Line::default(); PAGE]);
+        let mut blocks = Blocks::empty(pages, &[Line::EMPTY; PAGE]);
         let placed = (0..pages).map(|page| Placed {
             index: page,
             flags: 0,
@@ -76,6 +80,7 @@ impl Lines {
             pages: blocks,
             shape: fresh.shape(),
             cells: fresh.cells,
+            lengths,
         }
     }
 }
@@ -97,7 +102,7 @@ impl Writable for Fresh {
         }
     }
     fn line(&self, at: usize) -> Line {
-        self.lines.get(at).copied().unwrap_or_default()
+        self.lines.get(at).copied().unwrap_or(Line::EMPTY)
     }
     fn line_mut(&mut self, at: usize) -> &mut Line {
         &mut self.lines[at]

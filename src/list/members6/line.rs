@@ -1,18 +1,30 @@
 //! One cache line of prefixes.
 #![expect(
     clippy::cast_possible_truncation,
-    reason = "fields of a word are cut to their width, a `u128` is taken apart"
+    clippy::indexing_slicing,
+    reason = "fields of a word are cut to their width, a `u128` is taken apart; an item has two cells at most"
 )]
 
 /// Cells of a line.
 const CELLS: usize = 7;
-/// The second cell of a prefix longer than 64 bits.
-const SECOND: u8 = 255;
-const MARKER: u8 = 128;
-/// One passer-by, in the top byte of the first word.
+/// The kind of a cell says how many of its last bits do not count, and:
+const SHIFT: u8 = 63;
+/// it is compared with the second half of an address, and with it the cell before;
+const SECOND: u8 = 1 << 6;
+/// an address that agrees is covered.
+const ENDS: u8 = 1 << 7;
+/// The first of two cells: all of its bits count.
+const FIRST: u8 = 0;
+const EMPTY: u8 = 1;
+/// A byte for each cell.
+const EACH: u64 = 0x0001_0101_0101_0101;
+
+/// One passer-by.
 const PASSER: u64 = 1 << (8 * CELLS);
 /// As many as are counted; from there on the count stands.
-const MOST: u64 = 0xff;
+const MOST: u64 = 127;
+/// A line with a marker in it.
+const MARKED: u64 = 1 << 63;
 
 /// Lengths by which prefixes are filed, as a set: bit `l / 4` for `l`.
 pub(super) type Levels = u32;
@@ -23,7 +35,7 @@ pub(super) const fn level(length: u8) -> Levels {
 }
 
 /// See the module [`super`] for the layout.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 #[repr(align(64))]
 pub(super) struct Line {
     kinds: u64,
@@ -56,54 +68,56 @@ impl Item {
         }
     }
 
-    fn kind(self) -> u8 {
+    /// The kinds of its cells.
+    fn kinds(self) -> [u8; 2] {
         match self {
-            Self::Prefix { length, .. } => length,
-            Self::Marker { by, .. } => MARKER + by / 4,
+            Self::Prefix { length, .. } if length <= 64 => [ENDS | (64 - length), EMPTY],
+            Self::Prefix { length, .. } => [FIRST, ENDS | SECOND | (128 - length)],
+            Self::Marker { by, .. } => [FIRST, SECOND | (by / 4)],
         }
     }
 }
 
 impl Line {
-    /// Whether a prefix in this line covers `address`; markers of networks that agree with `address` in the first
-    /// `filed` bits are added to `levels`.
+    pub(super) const EMPTY: Self = Self {
+        kinds: EACH,
+        cells: [0; CELLS],
+    };
+
+    /// Whether a prefix in this line covers `address`. No branch depends on what the line holds: it is often still on
+    /// its way from memory, and a wrong guess would keep the next look-up from starting.
     #[inline]
-    pub(super) fn covers(&self, address: u128, filed: u8, levels: &mut Levels) -> bool {
-        let high = (address >> 64) as u64;
-        // Short prefixes and what is worth a closer look are found without a branch, all cells at once.
-        let shift = 64 - filed.min(64);
-        let mut short = false;
-        let mut closer = 0u32;
+    pub(super) fn covers(&self, address: u128) -> bool {
+        let halves = [(address >> 64) as u64, address as u64];
+        let mut agrees = 0u64;
         for (at, cell) in self.cells.iter().enumerate() {
             let kind = self.kind(at);
-            let differs = cell ^ high;
-            let is_short = kind.wrapping_sub(1) < 64;
-            short |= is_short & (differs >> (64u8.wrapping_sub(kind) & 63) == 0);
-            closer |= u32::from(!is_short & (differs >> shift == 0)) << at;
+            let half = halves[usize::from(kind / SECOND % 2)];
+            let differs = (cell ^ half) >> (kind & SHIFT);
+            agrees |= u64::from(differs == 0) << (8 * at);
         }
-        if short {
-            return true;
-        }
-        while closer != 0 {
-            let at = closer.trailing_zeros() as usize;
-            closer &= closer - 1;
-            let kind = self.kind(at);
-            let cell = self.cells.get(at).copied().unwrap_or(0);
-            let low = self.cells.get(at + 1).copied().unwrap_or(0);
-            match kind {
-                65..=MARKER => {
-                    if cell == high && (low ^ address as u64) >> (128 - kind) == 0 {
-                        return true;
-                    }
-                }
-                0 | SECOND => {}
-                _ => {
-                    let agrees = filed <= 64 || (low ^ address as u64) >> (128 - filed) == 0;
-                    *levels |= u32::from(agrees && low as u8 == filed) << (kind - MARKER);
-                }
-            }
-        }
-        false
+        let second = (self.kinds / u64::from(SECOND)) & EACH;
+        let ends = (self.kinds / u64::from(ENDS)) & EACH;
+        agrees & ends & (agrees << 8 | !second) != 0
+    }
+
+    /// Whether nothing that belongs into this line is elsewhere.
+    #[inline]
+    pub(super) fn is_all(&self) -> bool {
+        self.kinds < PASSER
+    }
+
+    /// The levels that markers in this line name for what agrees with `address` in the first `filed` bits.
+    pub(super) fn levels(&self, address: u128, filed: u8) -> Levels {
+        let levels = self.items().map(|item| match item {
+            Item::Marker {
+                bits,
+                filed: of,
+                by,
+            } if of == filed && (bits ^ address) >> (128 - filed) == 0 => level(by),
+            Item::Marker { .. } | Item::Prefix { .. } => 0,
+        });
+        levels.fold(0, |levels, level| levels | level)
     }
 
     #[inline]
@@ -111,30 +125,33 @@ impl Line {
         (self.kinds >> (8 * at)) as u8
     }
 
+    fn passers(&self) -> u64 {
+        (self.kinds / PASSER) & MOST
+    }
+
     /// Whether something was filed in a later line because this one was full.
-    #[inline]
     pub(super) fn was_passed(&self) -> bool {
-        self.kinds >= PASSER
+        self.passers() > 0
     }
 
     /// Counts one thing filed in a later line.
     pub(super) fn pass(&mut self) {
-        if self.kinds / PASSER < MOST {
+        if self.passers() < MOST {
             self.kinds += PASSER;
         }
     }
 
     /// Takes the count of one thing back.
     pub(super) fn unpass(&mut self) {
-        if self.kinds / PASSER < MOST {
-            self.kinds = self.kinds.saturating_sub(PASSER);
+        if (1..MOST).contains(&self.passers()) {
+            self.kinds -= PASSER;
         }
     }
 
     /// Cells in use.
-    pub(super) fn used(&self) -> usize {
+    fn used(&self) -> usize {
         (0..CELLS)
-            .position(|at| self.kind(at) == 0)
+            .position(|at| self.kind(at) == EMPTY)
             .unwrap_or(CELLS)
     }
 
@@ -145,29 +162,24 @@ impl Line {
             return false;
         };
         let halves = [(item.content() >> 64) as u64, item.content() as u64];
-        for ((at, cell), half) in free.iter_mut().enumerate().zip(halves) {
-            *cell = half;
-            let kind = if at == 0 { item.kind() } else { SECOND };
-            self.kinds |= u64::from(kind) << (8 * (used + at));
+        for (at, cell) in free.iter_mut().enumerate() {
+            *cell = halves[at];
+            self.kinds ^= u64::from(item.kinds()[at] ^ EMPTY) << (8 * (used + at));
+        }
+        if matches!(item, Item::Marker { .. }) {
+            self.kinds |= MARKED;
         }
         true
     }
 
-    /// Takes `item` out if it is here.
-    pub(super) fn remove(&mut self, item: Item) -> bool {
-        let kept: Vec<Item> = self.items().filter(|other| *other != item).collect();
-        let cells: usize = kept.iter().map(|item| item.cells()).sum();
-        if cells == self.used() {
-            return false;
+    /// Takes `item` out; it is here.
+    pub(super) fn remove(&mut self, item: Item) {
+        let mut left = Self::EMPTY;
+        left.kinds |= self.passers() * PASSER;
+        for kept in self.items().filter(|other| *other != item) {
+            left.push(kept);
         }
-        *self = Self {
-            kinds: self.kinds / PASSER * PASSER,
-            cells: [0; CELLS],
-        };
-        for item in kept {
-            self.push(item);
-        }
-        true
+        *self = left;
     }
 
     /// Everything in the line.
@@ -175,25 +187,29 @@ impl Line {
     pub(super) fn items(&self) -> impl Iterator<Item = Item> + '_ {
         let mut at = 0;
         std::iter::from_fn(move || {
-            let kind = if at < CELLS { self.kind(at) } else { 0 };
-            let high = self.cells.get(at).copied()?;
-            let wide = at + 1 < CELLS && self.kind(at + 1) == SECOND;
-            let low = if wide {
-                self.cells.get(at + 1).copied()?
+            let high = u128::from(*self.cells.get(at)?) << 64;
+            let kind = self.kind(at);
+            at += 1;
+            if kind == EMPTY {
+                return None;
+            }
+            if kind != FIRST {
+                let length = 64 - (kind & SHIFT);
+                return Some(Item::Prefix { bits: high, length });
+            }
+            let bits = high | u128::from(*self.cells.get(at)?);
+            let kind = self.kind(at);
+            at += 1;
+            Some(if kind & ENDS != 0 {
+                let length = 128 - (kind & SHIFT);
+                Item::Prefix { bits, length }
             } else {
-                0
-            };
-            at += 1 + usize::from(wide);
-            let bits = u128::from(high) << 64 | u128::from(low);
-            match kind {
-                0 => None,
-                1..=MARKER => Some(Item::Prefix { bits, length: kind }),
-                _ => Some(Item::Marker {
+                Item::Marker {
                     bits: bits & !0xff,
                     filed: bits as u8,
-                    by: (kind - MARKER) * 4,
-                }),
-            }
+                    by: (kind & SHIFT) * 4,
+                }
+            })
         })
     }
 }

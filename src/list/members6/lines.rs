@@ -4,7 +4,10 @@
     reason = "fields of a word are cut to their width, a `u128` is taken apart; levels are below 32"
 )]
 
-use super::line::{Item, Levels, Line, level};
+use super::{
+    Lengths,
+    line::{Item, Levels, Line, level},
+};
 use crate::bits::Bits;
 use crate::list::blocks::Blocks;
 
@@ -19,15 +22,32 @@ const FEW: usize = 4;
 #[derive(Clone, Debug)]
 pub(super) struct Lines {
     pub(super) pages: Blocks<Line>,
+    /// Of which lengths prefixes are kept.
+    pub(super) lengths: Lengths,
     pub(super) shape: Shape,
     /// Cells in use.
     pub(super) cells: usize,
 }
 
 impl Lines {
-    /// Whether a prefix filed at one of `levels` covers `address`.
+    /// Whether a prefix filed by the first `filed` bits of `address`, or by more if there are markers, covers it.
     #[inline]
-    pub(super) fn contain(&self, address: u128, mut levels: Levels) -> bool {
+    pub(super) fn contain(&self, address: u128, filed: u8) -> bool {
+        self.first(address, filed).is_some_and(|line| {
+            line.covers(address) || !line.is_all() && self.search(address, filed)
+        })
+    }
+
+    /// The line where such a prefix is likely to be.
+    #[inline]
+    pub(super) fn first(&self, address: u128, filed: u8) -> Option<&Line> {
+        self.line(home(address, filed, self.shape))
+    }
+
+    /// The same, wherever the prefix is.
+    #[cold]
+    pub(super) fn search(&self, address: u128, filed: u8) -> bool {
+        let mut levels = level(filed);
         while levels != 0 {
             let filed = levels.trailing_zeros() as u8 * 4;
             levels &= levels - 1;
@@ -35,9 +55,10 @@ impl Lines {
                 let Some(line) = self.line(at) else {
                     return false;
                 };
-                if line.covers(address, filed, &mut levels) {
+                if line.covers(address) {
                     return true;
                 }
+                levels |= line.levels(address, filed);
                 if !line.was_passed() {
                     break;
                 }
@@ -101,7 +122,7 @@ pub(super) trait Writable {
     /// A chain of `lines` was followed to file something.
     fn followed(&mut self, lines: usize);
 
-    /// Files a prefix longer than 32 bits that is not there yet.
+    /// Files a prefix that is not there yet.
     fn insert(&mut self, bits: u128, length: u8) {
         let mut filed = first_level(length);
         loop {
@@ -118,7 +139,7 @@ pub(super) trait Writable {
     /// Whether there are so many cells in use that chains become long, or endless.
     fn is_overfull(&self) -> bool;
 
-    /// Takes a prefix longer than 32 bits out; it is there.
+    /// Takes a prefix out; it is there.
     fn remove(&mut self, bits: u128, length: u8) {
         let mut filed = first_level(length);
         while let Some(by) = self.group(bits, filed).levels_up_to(length) {

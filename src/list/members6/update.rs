@@ -26,7 +26,8 @@ impl Members6 {
     ) -> Self {
         Self {
             planes: self.planes.update(appeared, vanished, entries),
-            lines: self.lines.update(appeared, vanished, entries),
+            middle: self.middle.update(appeared, vanished, entries),
+            long: self.long.update(appeared, vanished, entries),
         }
     }
 }
@@ -44,16 +45,17 @@ impl Lines {
             cells: self.cells,
             longest: 0,
         };
-        for &(bits, length) in vanished.iter().filter(|(_, length)| *length > 32) {
+        let ours = |(_, length): &&(u128, u8)| self.lengths.contains(length);
+        for &(bits, length) in vanished.iter().filter(ours) {
             changed.remove(bits, length);
         }
-        for &(bits, length) in appeared.iter().filter(|(_, length)| *length > 32) {
+        for &(bits, length) in appeared.iter().filter(ours) {
             changed.insert(bits, length);
             if changed.is_overfull() || changed.longest > LONGEST {
                 let mut prefixes: Vec<_> =
                     entries.iter().map(|row| (row.bits(), row.length)).collect();
                 prefixes.dedup();
-                return Self::build(&prefixes);
+                return Self::build(&prefixes, self.lengths.clone());
             }
         }
         let cells = changed.cells;
@@ -70,6 +72,7 @@ impl Lines {
         pages.replace(&edit, |_| PAGE);
         Self {
             pages,
+            lengths: self.lengths.clone(),
             shape: self.shape,
             cells,
         }
@@ -93,7 +96,7 @@ impl Changed<'_> {
             .at(reference)
             .first_chunk()
             .copied()
-            .unwrap_or_default()
+            .unwrap_or([Line::EMPTY; PAGE])
     }
 }
 
