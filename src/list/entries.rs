@@ -30,6 +30,7 @@ mod walk;
 use std::sync::Arc;
 
 use self::arena::{Arena, Reference};
+use self::walk::Walk;
 use crate::bits::Bits;
 use crate::row::Expiry;
 
@@ -68,7 +69,12 @@ pub(crate) struct Entries<A: Bits> {
 struct Page {
     references: [Reference; 1 << PAGE],
     earliest: [Expiry; 1 << PAGE],
+    /// The slots that a short row covers.
+    covered: Covered,
 }
+
+/// A bit for each slot of a page.
+type Covered = [u64; (1 << PAGE) / 64];
 
 /// What a directory or a node knows of a part.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -89,7 +95,14 @@ impl Page {
     const EMPTY: Self = Self {
         references: [Reference::NONE; 1 << PAGE],
         earliest: [Expiry::NEVER; 1 << PAGE],
+        covered: [0; (1 << PAGE) / 64],
     };
+
+    #[inline]
+    fn is_covered(&self, at: usize) -> bool {
+        let word = self.covered.get(at / 64);
+        word.is_some_and(|word| word >> (at % 64) & 1 != 0)
+    }
 
     fn slots(&self) -> impl Iterator<Item = Slot> {
         let slots = self.references.iter().zip(&self.earliest);
@@ -121,6 +134,27 @@ impl<A: Bits> Entries<A> {
     /// Heap bytes, those shared with other versions included.
     pub(crate) fn bytes(&self) -> usize {
         self.pages.len() * size_of::<Page>() + self.arena.bytes()
+    }
+
+    /// Marks the slots that short rows cover.
+    fn mark_covered(&mut self) {
+        let mut marks = vec![[0_u64; (1 << PAGE) / 64]; self.pages.len()];
+        let words = marks.as_flattened_mut();
+        for row in Walk::<A>::new(&self.arena, self.short.reference) {
+            let first = row.bits().index(0, self.stride);
+            let last = row.bits().last(row.length).index(0, self.stride);
+            let covered = words.iter_mut().zip((0..).step_by(64));
+            for (word, slot) in covered.take(last / 64 + 1).skip(first / 64) {
+                let from = first.saturating_sub(slot);
+                let to = (last - slot).min(63);
+                *word |= u64::MAX << from & u64::MAX >> (63 - to);
+            }
+        }
+        for (page, covered) in self.pages.iter_mut().zip(marks) {
+            if page.covered != covered {
+                Arc::make_mut(page).covered = covered;
+            }
+        }
     }
 
     /// The slot for `address` in the directory: its page and its place there.

@@ -110,6 +110,11 @@ impl Arena {
         Reference(place as u32 | if is_node { NODE } else { 0 })
     }
 
+    /// Makes room for `words` more.
+    pub(super) fn reserve(&mut self, words: usize) {
+        self.open.reserve(words);
+    }
+
     /// Ends the segment that is being written.
     pub(super) fn seal(&mut self) {
         if !self.open.is_empty() {

@@ -52,7 +52,7 @@ impl<A: Bits> Entries<A> {
         }
         let short = arena.build(&short);
         arena.seal();
-        Self {
+        let mut entries = Self {
             base: arena.segments(),
             arena,
             stride,
@@ -60,7 +60,9 @@ impl<A: Bits> Entries<A> {
             short,
             count: rows.len(),
             family: PhantomData,
-        }
+        };
+        entries.mark_covered();
+        entries
     }
 }
 

@@ -4,17 +4,21 @@
     reason = "the list's limit on rows keeps counts below 32 bits"
 )]
 
+use std::hint::black_box;
 use std::sync::Arc;
 
-use super::arena::Arena;
+use super::arena::{Arena, Reference};
 use super::build::directory;
 use super::leaf::{self, Rows};
-use super::node::Node;
+use super::node::{Node, View};
 use super::walk::Walk;
-use super::{AIM, COLLAPSE, Entries, PAGE, Slot};
+use super::{AIM, COLLAPSE, Entries, PAGE, Page, Slot};
 use crate::bits::Bits;
 use crate::digest::{Digest, Fact};
 use crate::row::Row;
+
+/// About how many words a change writes, its leaf and its share of the nodes.
+const EACH: usize = 64;
 
 /// What to do with a row.
 #[derive(Clone, Copy, Debug)]
@@ -70,6 +74,7 @@ impl<A: Bits> Entries<A> {
             spare: Vec::new(),
         };
         let mut next = self.clone();
+        next.arena.reserve(changes.len() * EACH);
         next.change(changes, &mut done);
         next.count = next.count + done.added - done.removed;
         let best = directory(next.count);
@@ -87,7 +92,10 @@ impl<A: Bits> Entries<A> {
             .iter()
             .copied()
             .partition(|change| change.row.length < self.stride);
-        self.short = self.arena.update(self.short, &short, done);
+        if !short.is_empty() {
+            self.short = self.arena.update(self.short, &short, done);
+            self.mark_covered();
+        }
         let index = |change: &Change<A>| change.row.bits().index(0, self.stride);
         for of_page in long.chunk_by(|a, b| index(a) >> PAGE == index(b) >> PAGE) {
             let page = of_page
@@ -96,6 +104,7 @@ impl<A: Bits> Entries<A> {
             let Some(page) = page.map(Arc::make_mut) else {
                 continue;
             };
+            self.arena.fetch(page, self.stride, of_page);
             for of_slot in of_page.chunk_by(|a, b| index(a) == index(b)) {
                 let at = of_slot.first().map_or(0, index) % (1 << PAGE);
                 page.set(at, self.arena.update(page.slot(at), of_slot, done));
@@ -105,6 +114,30 @@ impl<A: Bits> Entries<A> {
 }
 
 impl Arena {
+    /// Reads what `changes` of slots of `page` will rewrite, level by level, so that the caches are filled by many reads
+    /// at once; one change after the other would wait for each.
+    fn fetch<A: Bits>(&self, page: &Page, stride: u8, changes: &[Change<A>]) {
+        let blocks = changes.iter().map(|Change { row, .. }| {
+            let slot = row.bits().index(0, stride) % (1 << PAGE);
+            (page.slot(slot).reference, row.bits())
+        });
+        let mut blocks: Vec<(Reference, A)> = blocks.collect();
+        while blocks.iter().any(|(reference, _)| reference.is_node()) {
+            let nodes = blocks
+                .iter_mut()
+                .filter(|(reference, _)| reference.is_node());
+            for (reference, bits) in nodes {
+                let node = View::new(self.at(*reference));
+                *reference = node.child(bits.index(node.depth, node.stride));
+            }
+        }
+        let lines = |words: &[u32]| words.iter().step_by(16).take(3).fold(0, |a, b| a ^ b);
+        let read = blocks
+            .iter()
+            .map(|(reference, _)| lines(self.at(*reference)));
+        black_box(read.fold(0, |a, b| a ^ b));
+    }
+
     fn update<A: Bits>(
         &mut self,
         slot: Slot,

@@ -19,12 +19,18 @@ impl<A: Bits> Entries<A> {
         let (page, at) = self.place(address);
         let page = self.pages.get(page);
         let long = page.and_then(|page| page.references.get(at));
+        let long = long.copied().unwrap_or(Reference::NONE);
+        let (next, then) = if page.is_some_and(|page| page.is_covered(at)) {
+            (self.short.reference, long)
+        } else {
+            (long, Reference::NONE)
+        };
         Covering {
             address,
             arena: &self.arena,
             rows: Rows::NONE,
-            next: self.short.reference,
-            then: long.copied().unwrap_or(Reference::NONE),
+            next,
+            then,
         }
     }
 
