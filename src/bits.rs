@@ -12,6 +12,8 @@ use crate::prefix::{Prefix, PrefixBits};
 pub(crate) trait Bits: Copy + Ord + Into<u128> + Debug + Send + Sync + 'static {
     /// How many bits an address has.
     const WIDTH: u8;
+    /// How many words of 32 bits an address is in a block.
+    const WORDS: usize;
     /// How a row keeps the bits: a `u128` as two words, so that a row is 24 bytes and not 32.
     type Stored: Copy + Send + Sync + PartialEq + Debug;
 
@@ -19,6 +21,10 @@ pub(crate) trait Bits: Copy + Ord + Into<u128> + Debug + Send + Sync + 'static {
     fn store(self) -> Self::Stored;
     /// The integer of a stored form.
     fn restore(stored: Self::Stored) -> Self;
+    /// The address at the start of `words`; 0 when they are too few.
+    fn from_words(words: &[u32]) -> Self;
+    /// Appends the address to `words`.
+    fn to_words(self, words: &mut Vec<u32>);
     /// The first `length` bits, the rest cleared.
     #[must_use]
     fn masked(self, length: u8) -> Self;
@@ -35,6 +41,7 @@ pub(crate) trait Bits: Copy + Ord + Into<u128> + Debug + Send + Sync + 'static {
 
 impl Bits for u32 {
     const WIDTH: u8 = 32;
+    const WORDS: usize = 1;
     type Stored = Self;
 
     #[inline]
@@ -44,6 +51,14 @@ impl Bits for u32 {
     #[inline]
     fn restore(stored: Self) -> Self {
         stored
+    }
+    #[inline]
+    fn from_words(words: &[u32]) -> Self {
+        words.first().copied().unwrap_or(0)
+    }
+    #[inline]
+    fn to_words(self, words: &mut Vec<u32>) {
+        words.push(self);
     }
     #[inline]
     fn masked(self, length: u8) -> Self {
@@ -68,6 +83,7 @@ impl Bits for u32 {
 
 impl Bits for u128 {
     const WIDTH: u8 = 128;
+    const WORDS: usize = 4;
     type Stored = [u64; 2];
 
     #[inline]
@@ -77,6 +93,20 @@ impl Bits for u128 {
     #[inline]
     fn restore([high, low]: [u64; 2]) -> Self {
         Self::from(high) << 64 | Self::from(low)
+    }
+    #[inline]
+    fn from_words(words: &[u32]) -> Self {
+        let [a, b, c, d] = words.first_chunk().copied().unwrap_or([0; 4]);
+        Self::from(a) << 96 | Self::from(b) << 64 | Self::from(c) << 32 | Self::from(d)
+    }
+    #[inline]
+    fn to_words(self, words: &mut Vec<u32>) {
+        words.extend([
+            (self >> 96) as u32,
+            (self >> 64) as u32,
+            (self >> 32) as u32,
+            self as u32,
+        ]);
     }
     #[inline]
     fn masked(self, length: u8) -> Self {

@@ -325,8 +325,8 @@ impl List {
 
     /// Every live entry with its feed: IPv4 first, ascending by prefix.
     pub fn listings(&self) -> impl Iterator<Item = Listing<'_>> {
-        let v4 = self.v4.entries().iter().map(|row| self.listing(row));
-        v4.chain(self.v6.entries().iter().map(|row| self.listing(row)))
+        let v4 = self.v4.entries().iter().map(|row| self.listing(&row));
+        v4.chain(self.v6.entries().iter().map(|row| self.listing(&row)))
     }
 
     /// How many IPv4 addresses are listed, each counted once.
@@ -368,7 +368,7 @@ impl List {
         covering
             .filter(|row| row.prefix().covers(MAPPED_RANGE))
             .map(|row| {
-                let listing = self.listing(row);
+                let listing = self.listing(&row);
                 Warning::feed_covers_mapped_range(listing.feed, listing.entry.prefix)
             })
     }

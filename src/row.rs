@@ -32,6 +32,20 @@ impl<A: Bits> Row<A> {
         }
     }
 
+    /// A row from its prefix and what [`said`](Self::said) gave.
+    #[inline]
+    pub(crate) fn from_words(PrefixBits { bits, length }: PrefixBits<A>, said: [u32; 2]) -> Self {
+        let [expires, about] = said;
+        let [high, low, _, attributes] = about.to_be_bytes();
+        Self {
+            bits: bits.store(),
+            expires: Expiry(expires),
+            feed: u16::from_be_bytes([high, low]),
+            length,
+            attributes: Attributes(attributes),
+        }
+    }
+
     #[inline]
     pub(crate) fn bits(&self) -> A {
         A::restore(self.bits)
@@ -45,9 +59,11 @@ impl<A: Bits> Row<A> {
         }
     }
 
+    /// What the row says about its prefix, in two words.
     #[inline]
-    pub(crate) fn covers(&self, address: A) -> bool {
-        self.prefix().contains(address)
+    pub(crate) fn said(&self) -> [u32; 2] {
+        let about = u32::from(self.feed) << 16 | u32::from(self.attributes.0);
+        [self.expires.0, about]
     }
 
     /// The same entry in the feed at another place.
@@ -117,6 +133,16 @@ impl Expiry {
     #[inline]
     pub(crate) const fn word(self) -> u64 {
         self.0 as u64
+    }
+
+    #[inline]
+    pub(crate) const fn bits(self) -> u32 {
+        self.0
+    }
+
+    #[inline]
+    pub(crate) const fn from_bits(bits: u32) -> Self {
+        Self(bits)
     }
 }
 

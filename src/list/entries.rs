@@ -1,30 +1,38 @@
 //! Every entry of one family with its attributes: read on a hit, by explain and by updates.
 //!
-//! A persistent trie. A leaf is one sorted array of at most [`LEAF`] rows, whatever their lengths; a node branches on
-//! as many bits as spread its rows over leaves of about [`AIM`] rows (a stride of 1 to 8), skips the bits that
-//! everything beneath shares, and keeps the rows too short for its children itself:
+//! The first bits of an address choose a slot of the directory, as many bits as give a slot some [`AIM`] rows. A slot
+//! refers to a leaf of at most [`LEAF`] rows, or to a node that branches on as many further bits as spread its rows
+//! over such leaves; a node skips the bits that everything beneath it shares, and keeps the rows too short for its
+//! children in a leaf of its own. Rows too short for the directory are in a tree of their own:
 //!
 //! ```text
-//! node   origin/depth  │ rows: length < depth + stride │ children: 2^stride of { none, leaf, node }
-//! leaf   [ bits 4 │ expires 4 │ feed 2 │ length 1 │ attributes 1 ] × n   (IPv4; bits are 16 bytes for IPv6)
+//! short   ─▶ leaf or node: rows shorter than what chooses a slot
+//! pages   ─▶ 512 slots each ─▶ leaf
+//!                           ─▶ node: own leaf, 2^stride of { none, leaf, node }
 //! ```
 //!
-//! So the entries that cover an address are met on one walk from the root, and an update copies one path. Real
-//! suspicious lists put a median of 2 and at most some 2,000 rows under a /16; leaves of fixed reach would be nearly
-//! empty or far too long to copy for one change.
-#![expect(
-    clippy::cast_possible_truncation,
-    reason = "the list's limit on rows keeps counts below 32 bits"
-)]
+//! So the entries that cover an address are met on one walk. Blocks are words in an arena and refer to each other by
+//! their places there, so that a version that rewrites one block copies its page and the nodes on the way to it, and
+//! counts no references to what it shares.
+//!
+//! Real suspicious lists put a median of 2 and at most some 2,000 rows under a /16; leaves of fixed reach would be
+//! nearly empty or far too long to copy for one change. Nearly all rows of a leaf say the same about their prefixes,
+//! which is stored once: a row is 6 bytes then, and at most 14 (18 and 26 for IPv6).
 
+mod arena;
 mod build;
+mod leaf;
+mod node;
+mod tidy;
 mod update;
 mod walk;
 
 use std::sync::Arc;
 
+use self::arena::{Arena, Reference};
+use self::walk::Walk;
 use crate::bits::Bits;
-use crate::row::{Expiry, Row};
+use crate::row::Expiry;
 
 pub(crate) use update::{Change, Changes, Kind};
 pub(crate) use walk::Covering;
@@ -35,152 +43,124 @@ const LEAF: usize = 48;
 const AIM: usize = 16;
 /// A node with fewer rows than this becomes a leaf again.
 const COLLAPSE: u32 = 24;
+/// The first bits of an address choose a page, and as many as this a slot of it.
+const PAGE: u8 = 9;
+/// The most bits that choose a page and a slot.
+const WIDEST: u8 = 16;
 
 /// All entries of one family.
 #[derive(Clone, Debug)]
 pub(crate) struct Entries<A: Bits> {
-    root: Child<A>,
-}
-
-#[derive(Clone, Debug)]
-enum Child<A: Bits> {
-    None,
-    Leaf {
-        rows: Arc<[Row<A>]>,
-        earliest: Expiry,
-    },
-    /// A walk down needs no more of a node than this and one child: its first bits are not compared, because rows that
-    /// a wrong turn leads to do not cover the address.
-    Node {
-        node: Arc<Node<A>>,
-        depth: u8,
-        stride: u8,
-        /// Whether the node keeps rows itself.
-        own: bool,
-    },
-}
-
-const _: () = assert!(size_of::<Child<u32>>() == 24 && size_of::<Child<u128>>() == 24);
-
-/// One allocation, the children at its end.
-#[derive(Debug)]
-struct Node<A: Bits, C: ?Sized = [Child<A>]> {
-    /// The first `depth` bits of everything beneath, but for `rows`, which may be shorter.
-    origin: A,
-    depth: u8,
+    arena: Arena,
+    /// How many bits choose a page and a slot.
     stride: u8,
-    /// Rows in all of the subtree.
-    count: u32,
-    /// The earliest expiry in all of the subtree.
+    /// INVARIANT: `1 << (stride - PAGE)` of them.
+    pages: Vec<Arc<Page>>,
+    /// The rows of fewer bits than choose a slot.
+    short: Slot,
+    count: usize,
+    /// Segments that a build made, which updates do not join one by one.
+    base: usize,
+    family: std::marker::PhantomData<A>,
+}
+
+/// A part of the directory.
+#[derive(Clone, Debug)]
+struct Page {
+    references: [Reference; 1 << PAGE],
+    earliest: [Expiry; 1 << PAGE],
+    /// The slots that a short row covers.
+    covered: Covered,
+}
+
+/// A bit for each slot of a page.
+type Covered = [u64; (1 << PAGE) / 64];
+
+/// What a directory or a node knows of a part.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Slot {
+    reference: Reference,
+    /// The earliest expiry in it.
     earliest: Expiry,
-    /// INVARIANT: sorted; each is shorter than `depth + stride` and its bits agree with `origin` up to
-    /// the shorter of both.
-    rows: Box<[Row<A>]>,
-    /// INVARIANT: `1 << stride` of them.
-    children: C,
 }
 
-impl<A: Bits> Child<A> {
-    fn node(node: Arc<Node<A>>) -> Self {
-        Self::Node {
-            depth: node.depth,
-            stride: node.stride,
-            own: !node.rows.is_empty(),
-            node,
-        }
-    }
-
-    fn count(&self) -> u32 {
-        match self {
-            Self::None => 0,
-            Self::Leaf { rows, .. } => rows.len() as u32,
-            Self::Node { node, .. } => node.count,
-        }
-    }
-
-    fn bytes(&self) -> usize {
-        /// The two counters of an `Arc`.
-        const COUNTERS: usize = 2 * size_of::<usize>();
-        match self {
-            Self::None => 0,
-            Self::Leaf { rows, .. } => COUNTERS + size_of_val(&**rows),
-            Self::Node { node, .. } => {
-                let own = size_of_val(&**node) + size_of_val(&*node.rows);
-                COUNTERS + own + node.children.iter().map(Self::bytes).sum::<usize>()
-            }
-        }
-    }
-
-    fn earliest(&self) -> Expiry {
-        match self {
-            Self::None => Expiry::NEVER,
-            Self::Leaf { earliest, .. } => *earliest,
-            Self::Node { node, .. } => node.earliest,
-        }
-    }
+impl Slot {
+    const NONE: Self = Self {
+        reference: Reference::NONE,
+        earliest: Expiry::NEVER,
+    };
 }
 
-impl<A: Bits> Node<A> {
-    fn new(
-        origin: A,
-        depth: u8,
-        stride: u8,
-        rows: Box<[Row<A>]>,
-        children: Vec<Child<A>>,
-    ) -> Arc<Self> {
-        let count = rows.len() as u32 + children.iter().map(Child::count).sum::<u32>();
-        let earliest = children
-            .iter()
-            .map(Child::earliest)
-            .chain(rows.iter().map(|r| r.expires))
-            .min();
-        let node = Node {
-            origin,
-            depth,
-            stride,
-            count,
-            earliest: earliest.unwrap_or(Expiry::NEVER),
-            rows,
-            children: (),
-        };
-        match stride {
-            0 | 1 => node.with::<2>(children),
-            2 => node.with::<4>(children),
-            3 => node.with::<8>(children),
-            4 => node.with::<16>(children),
-            5 => node.with::<32>(children),
-            6 => node.with::<64>(children),
-            7 => node.with::<128>(children),
-            _ => node.with::<256>(children),
-        }
-    }
-}
+impl Page {
+    const EMPTY: Self = Self {
+        references: [Reference::NONE; 1 << PAGE],
+        earliest: [Expiry::NEVER; 1 << PAGE],
+        covered: [0; (1 << PAGE) / 64],
+    };
 
-impl<A: Bits> Node<A, ()> {
-    /// The node with its `N` children, in one allocation.
-    fn with<const N: usize>(self, children: Vec<Child<A>>) -> Arc<Node<A>> {
-        debug_assert_eq!(children.len(), N);
-        let mut children = children.into_iter();
-        Arc::new(Node {
-            origin: self.origin,
-            depth: self.depth,
-            stride: self.stride,
-            count: self.count,
-            earliest: self.earliest,
-            rows: self.rows,
-            children: std::array::from_fn::<_, N, _>(|_| children.next().unwrap_or(Child::None)),
+    #[inline]
+    fn is_covered(&self, at: usize) -> bool {
+        let word = self.covered.get(at / 64);
+        word.is_some_and(|word| word >> (at % 64) & 1 != 0)
+    }
+
+    fn slots(&self) -> impl Iterator<Item = Slot> {
+        let slots = self.references.iter().zip(&self.earliest);
+        slots.map(|(&reference, &earliest)| Slot {
+            reference,
+            earliest,
         })
+    }
+
+    fn slot(&self, at: usize) -> Slot {
+        self.slots().nth(at).unwrap_or(Slot::NONE)
+    }
+
+    fn set(&mut self, at: usize, slot: Slot) {
+        if let (Some(reference), Some(earliest)) =
+            (self.references.get_mut(at), self.earliest.get_mut(at))
+        {
+            (*reference, *earliest) = (slot.reference, slot.earliest);
+        }
     }
 }
 
 impl<A: Bits> Entries<A> {
     /// How many there are.
-    pub(crate) fn len(&self) -> usize {
-        self.root.count() as usize
+    pub(crate) const fn len(&self) -> usize {
+        self.count
     }
 
     /// Heap bytes, those shared with other versions included.
     pub(crate) fn bytes(&self) -> usize {
-        self.root.bytes()
+        self.pages.len() * size_of::<Page>() + self.arena.bytes()
+    }
+
+    /// Marks the slots that short rows cover.
+    fn mark_covered(&mut self) {
+        let mut marks = vec![[0_u64; (1 << PAGE) / 64]; self.pages.len()];
+        let words = marks.as_flattened_mut();
+        for row in Walk::<A>::new(&self.arena, self.short.reference) {
+            let first = row.bits().index(0, self.stride);
+            let last = row.bits().last(row.length).index(0, self.stride);
+            let covered = words.iter_mut().zip((0..).step_by(64));
+            for (word, slot) in covered.take(last / 64 + 1).skip(first / 64) {
+                let from = first.saturating_sub(slot);
+                let to = (last - slot).min(63);
+                *word |= u64::MAX << from & u64::MAX >> (63 - to);
+            }
+        }
+        for (page, covered) in self.pages.iter_mut().zip(marks) {
+            if page.covered != covered {
+                Arc::make_mut(page).covered = covered;
+            }
+        }
+    }
+
+    /// The slot for `address` in the directory: its page and its place there.
+    #[inline]
+    fn place(&self, address: A) -> (usize, usize) {
+        let index = address.index(0, self.stride);
+        (index >> PAGE, index % (1 << PAGE))
     }
 }

@@ -114,10 +114,10 @@ impl<'s> Threat<'s> {
         let v6 = v6.into_iter().flat_map(|v6| list.v6.covering(v6.to_bits()));
         let v4 = v4.into_iter().flat_map(|v4| list.v4.covering(v4.to_bits()));
         v6.filter(move |row| scope.admits(row))
-            .map(|row| list.listing(row))
+            .map(|row| list.listing(&row))
             .chain(
                 v4.filter(move |row| scope.admits(row))
-                    .map(|row| list.listing(row)),
+                    .map(|row| list.listing(&row)),
             )
     }
 

@@ -445,3 +445,140 @@ fn an_engine_changes_and_expires_its_list() {
     assert_eq!(engine.load().evaluate(&request).verdict, Verdict::Allow);
     assert_eq!(engine.load().generation(), 3);
 }
+
+/// Entries of every length over a few networks, so many that the directory widens and narrows.
+#[test]
+fn a_list_that_grows_and_shrinks_by_updates_is_the_list_that_is_compiled() {
+    let mut number = 0_u64;
+    let mut random = || {
+        number = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (number ^ number >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed ^ mixed >> 29
+    };
+    let mut prefix = || {
+        let word = random();
+        let length = |width: u64, usual: u64| {
+            let length = if word >> 58 < 40 {
+                usual
+            } else {
+                (word >> 48) % (width + 1)
+            };
+            u8::try_from(length).unwrap()
+        };
+        if word % 3 == 0 {
+            let bits = 0x2a00 << 112 | u128::from(random()) << 40 | u128::from(word >> 60);
+            Prefix::new(Ipv6Addr::from_bits(bits).into(), length(128, 64)).unwrap()
+        } else {
+            // A network of hosts side by side, one of scattered ones, and the whole space.
+            let bits = match word >> 16 & 3 {
+                0 => 0xc633_0000 | u32::try_from(random() & 0x3ff).unwrap(),
+                1 => 0xcb00_0000 | u32::try_from(random() & 0xff_ffff).unwrap(),
+                _ => u32::try_from(random() >> 32).unwrap(),
+            };
+            Prefix::new(Ipv4Addr::from_bits(bits).into(), length(32, 32)).unwrap()
+        }
+    };
+    let mut model = Model::new();
+    let mut list = List::compile(&[], Timestamp(0)).unwrap();
+    let mut change = |model: &mut Model, gone: usize, come: usize| {
+        let held = model.keys().map(|(feed, prefix, ..)| (*feed, *prefix));
+        let step = (model.len() / gone.max(1)).max(1);
+        let removals: Vec<_> = held.step_by(step).take(gone).collect();
+        model.retain(|(feed, prefix, ..), _| removals.binary_search(&(*feed, *prefix)).is_err());
+        let additions: Vec<_> = (0..come)
+            .map(|n| {
+                let mut entry = Entry::new(prefix());
+                entry.expires = (n % 5 == 0).then(|| Timestamp(10 + n as u64 % 7));
+                entry.patterns = Pattern::PasswordSpray.into();
+                (FEEDS[n % 3], entry)
+            })
+            .collect();
+        for (feed, entry) in &additions {
+            let key = (*feed, entry.prefix, entry.level, Pattern::PasswordSpray);
+            let held = model.entry(key).or_insert(entry.expires);
+            *held = held.zip(entry.expires).map(|(a, b)| a.max(b));
+        }
+        let delta = Delta {
+            removals: &removals,
+            additions: &additions,
+        };
+        list = list.update(&delta, Timestamp(0)).unwrap();
+        let scratch = compiled(model, Timestamp(0));
+        assert_eq!(list.digest(), scratch.digest());
+        assert_eq!(list.len(), model.len());
+        assert!(
+            list.listings().eq(scratch.listings()),
+            "{} entries",
+            list.len()
+        );
+        let expired = list.expire(Timestamp(13));
+        let living = model
+            .values()
+            .filter(|expires| expires.is_none_or(|at| at > Timestamp(13)));
+        assert_eq!(expired.len(), living.count());
+        assert_eq!(expired.digest(), scratch.expire(Timestamp(13)).digest());
+    };
+    for come in [100, 2_000, 10_000, 60_000, 1] {
+        change(&mut model, 0, come);
+    }
+    change(&mut model, 20_000, 20_000);
+    for left in [40_000, 5_000, 500, 30, 0] {
+        let gone = model.len() - left;
+        change(&mut model, gone, 0);
+    }
+    assert!(list.is_empty());
+}
+
+#[test]
+fn one_address_may_have_any_number_of_entries() {
+    let names: Vec<String> = (0..300).map(|n| format!("feed {n:03}")).collect();
+    let entry = |n: usize, text: &str| Entry {
+        expires: Some(Timestamp(100 + n as u64 % 90)),
+        ..Entry::new(text.parse().unwrap())
+    };
+    let texts = [
+        "203.0.113.7",
+        "203.0.113.0/30",
+        "203.0.112.0/20",
+        "192.0.0.0/5",
+        "2001:db8::7",
+    ];
+    let additions: Vec<_> = names
+        .iter()
+        .enumerate()
+        .flat_map(|(n, name)| texts.map(|text| (name.as_str(), entry(n, text))))
+        .collect();
+    let list = List::compile(&[], Timestamp(0)).unwrap();
+    let update = |list: &List, removals: &[(&str, Prefix)], additions: &[(&str, Entry)]| {
+        let delta = Delta {
+            removals,
+            additions,
+        };
+        list.update(&delta, Timestamp(0)).unwrap()
+    };
+    let list = update(&list, &[], &additions);
+    assert_eq!(list.len(), 1_500);
+    let told = |list: &List| {
+        list.listings()
+            .map(|l| (l.entry.prefix, l.feed.to_owned()))
+            .collect::<Vec<_>>()
+    };
+    let mut expected: Vec<_> = additions
+        .iter()
+        .map(|(feed, e)| (e.prefix, (*feed).to_owned()))
+        .collect();
+    expected.sort();
+    assert_eq!(told(&list), expected);
+    assert_eq!(list.expire(Timestamp(188)).len(), 5 * 3);
+    let removals: Vec<_> = additions
+        .iter()
+        .step_by(2)
+        .map(|(feed, e)| (*feed, e.prefix))
+        .collect();
+    let list = update(&list, &removals, &[]);
+    let expected: Vec<_> = expected
+        .into_iter()
+        .filter(|(prefix, feed)| !removals.contains(&(feed.as_str(), *prefix)))
+        .collect();
+    assert_eq!(told(&list), expected);
+}

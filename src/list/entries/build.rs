@@ -1,79 +1,203 @@
-//! From sorted rows to the trie.
-#![expect(clippy::cast_possible_truncation, reason = "a logarithm is below 64")]
+//! From sorted rows to blocks.
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "the list's limit on rows keeps counts below 32 bits"
+)]
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 
-use super::{AIM, Child, Entries, LEAF, Node};
+use super::arena::Arena;
+use super::node::Node;
+use super::{AIM, Entries, LEAF, PAGE, Page, Slot, WIDEST, leaf};
 use crate::bits::Bits;
 use crate::list::parallel;
 use crate::row::Row;
 
+/// As many parts as a build is cut into at most: each has a segment of its own.
+const PARTS: usize = 16;
+
+/// Pages of the directory that follow each other.
+struct Part<'r, A: Bits> {
+    /// The first of them, and the first behind.
+    pages: (usize, usize),
+    rows: &'r [Row<A>],
+    /// Where the arena of the part begins.
+    segment: usize,
+}
+
 impl<A: Bits> Entries<A> {
     /// The entries `rows`, which are in prefix order and distinct.
     pub(crate) fn build(rows: &[Row<A>]) -> Self {
-        Self {
-            root: Child::build(rows, true),
+        let stride = directory(rows.len());
+        let parts = parts(rows, stride);
+        let segments = parts
+            .last()
+            .map_or(1, |part| part.segment + most(part.rows));
+        let built = parallel::map(rows.len(), parts, |part| {
+            let segment = part.segment;
+            (segment, part.build(stride))
+        });
+        let mut arena = Arena::starting_at(1, 0);
+        let mut pages = Vec::with_capacity(1 << (stride - PAGE));
+        let mut short = Vec::new();
+        for (segment, (of_part, pages_of_part, short_of_part)) in built {
+            arena.pad(segment);
+            arena.append(of_part);
+            pages.extend(pages_of_part);
+            short.extend(short_of_part);
+        }
+        if !short.is_empty() {
+            arena.pad(segments);
+        }
+        let short = arena.build(&short);
+        arena.seal();
+        let mut entries = Self {
+            base: arena.segments(),
+            arena,
+            stride,
+            pages,
+            short,
+            count: rows.len(),
+            family: PhantomData,
+        };
+        entries.mark_covered();
+        entries
+    }
+}
+
+impl<A: Bits> Part<'_, A> {
+    fn build(self, stride: u8) -> (Arena, Vec<Arc<Page>>, Vec<Row<A>>) {
+        let mut arena = Arena::starting_at(self.segment, words(self.rows) / 4);
+        let mut short = Vec::new();
+        let mut rest = self.rows;
+        let pages = (self.pages.0..self.pages.1).map(|page| {
+            let mut slots = Page::EMPTY;
+            while let Some(first) = rest.first()
+                && first.bits().index(0, stride) >> PAGE == page
+            {
+                if first.length < stride {
+                    short.push(*first);
+                    rest = rest.get(1..).unwrap_or_default();
+                    continue;
+                }
+                let index = first.bits().index(0, stride);
+                let same = rest
+                    .iter()
+                    .take_while(|row| row.bits().index(0, stride) == index);
+                let (of_slot, after) = rest.split_at(same.count());
+                rest = after;
+                slots.set(index % (1 << PAGE), arena.build(of_slot));
+            }
+            Arc::new(slots)
+        });
+        let pages = pages.collect();
+        arena.seal();
+        (arena, pages, short)
+    }
+}
+
+impl Arena {
+    /// The tree of `rows`, which are in prefix order and distinct.
+    pub(super) fn build<A: Bits>(&mut self, rows: &[Row<A>]) -> Slot {
+        let ([first, ..], [.., last]) = (rows, rows) else {
+            return Slot::NONE;
+        };
+        let common = first.bits().shared(last.bits());
+        if rows.len() <= LEAF || common == A::WIDTH {
+            return self.leaf(rows);
+        }
+        let depth = common;
+        let stride = stride(rows.len()).min(8).min(A::WIDTH - depth);
+        let reach = depth + stride;
+        let mut own = Vec::new();
+        let mut children = vec![Slot::NONE; 1 << stride];
+        let mut rest = rows;
+        while let Some((row, after)) = rest.split_first() {
+            // The short rows are at the head of what a child could have.
+            if row.length < reach {
+                own.push(*row);
+                rest = after;
+                continue;
+            }
+            let index = row.bits().index(depth, stride);
+            let same = rest.partition_point(|row| row.bits().index(depth, stride) == index);
+            let (of_child, after) = rest.split_at(same);
+            rest = after;
+            if let Some(child) = children.get_mut(index) {
+                *child = self.build(of_child);
+            }
+        }
+        let own = self.leaf(&own);
+        self.node(&Node {
+            origin: last.bits().masked(depth),
+            depth,
+            stride,
+            count: rows.len() as u32,
+            own,
+            children,
+        })
+    }
+
+    /// A leaf of however many rows.
+    pub(super) fn leaf<A: Bits>(&mut self, rows: &[Row<A>]) -> Slot {
+        if rows.is_empty() {
+            return Slot::NONE;
+        }
+        Slot {
+            reference: self.add(false, |words| leaf::write(words, rows)),
+            earliest: leaf::earliest(rows),
+        }
+    }
+
+    pub(super) fn node<A: Bits>(&mut self, node: &Node<A>) -> Slot {
+        Slot {
+            reference: self.add(true, |words| node.write(words)),
+            earliest: node.earliest(),
         }
     }
 }
 
-impl<A: Bits> Child<A> {
-    /// `shared`: whether the first node may hand its children to other threads.
-    pub(super) fn build(rows: &[Row<A>], shared: bool) -> Self {
-        let ([first, ..], [.., last]) = (rows, rows) else {
-            return Self::None;
-        };
-        let common = first.bits().shared(last.bits());
-        if rows.len() <= LEAF || common == A::WIDTH {
-            return Self::leaf(rows.into());
-        }
-        let depth = common.min(A::WIDTH - 1);
-        let stride = stride(rows.len()).min(A::WIDTH - depth);
-        let reach = depth + stride;
-        let origin = last.bits().masked(depth);
-
-        let mut own = Vec::new();
-        let mut parts = Vec::with_capacity(1 << stride);
-        let mut rest = rows;
-        for child in 0..1usize << stride {
-            // Rows of a child are contiguous but for the short ones at the head of its range.
-            while let Some((row, after)) = rest.split_first()
-                && row.length < reach
-            {
-                own.push(*row);
-                rest = after;
-            }
-            let length = match rest.first() {
-                Some(row) if row.bits().index(depth, stride) == child => {
-                    rest.partition_point(|row| row.bits().index(depth, stride) == child)
-                }
-                _ => 0,
-            };
-            let (part, after) = rest.split_at(length);
-            parts.push(part);
-            rest = after;
-        }
-        own.extend_from_slice(rest);
-        let children = if shared {
-            parallel::map(rows.len(), parts, |part| Self::build(part, false))
-        } else {
-            parts
-                .into_iter()
-                .map(|part| Self::build(part, false))
-                .collect()
-        };
-        Self::node(Node::new(origin, depth, stride, own.into(), children))
-    }
-
-    pub(super) fn leaf(rows: Arc<[Row<A>]>) -> Self {
-        match rows.iter().map(|row| row.expires).min() {
-            Some(earliest) => Self::Leaf { rows, earliest },
-            None => Self::None,
-        }
-    }
+/// How many bits choose a slot when there are `count` rows.
+pub(super) fn directory(count: usize) -> u8 {
+    stride(count).clamp(PAGE, WIDEST)
 }
 
 /// The stride that spreads `count` rows over leaves of about [`AIM`].
 fn stride(count: usize) -> u8 {
-    ((count / AIM).max(2).ilog2() as u8).min(8)
+    (count / AIM).max(2).ilog2() as u8
+}
+
+/// Pages with about as many rows in each part.
+fn parts<A: Bits>(rows: &[Row<A>], stride: u8) -> Vec<Part<'_, A>> {
+    let pages = 1_usize << (stride - PAGE);
+    let size = rows.len() / parallel::parts(rows.len()).min(PARTS);
+    let mut parts: Vec<Part<'_, A>> = Vec::new();
+    let (mut first, mut rest, mut segment) = (0, rows, 1);
+    while first < pages {
+        let least = rest
+            .get(size)
+            .map_or(pages - 1, |row| row.bits().index(0, stride) >> PAGE);
+        let end = least.max(first) + 1;
+        let count = rest.partition_point(|row| row.bits().index(0, stride) >> PAGE < end);
+        let (rows, after) = rest.split_at(count);
+        parts.push(Part {
+            pages: (first, end),
+            rows,
+            segment,
+        });
+        segment += most(rows);
+        (first, rest) = (end, after);
+    }
+    parts
+}
+
+/// As many words as the blocks of `rows` have at most.
+fn words<A: Bits>(rows: &[Row<A>]) -> usize {
+    rows.len() * (A::WORDS + 8)
+}
+
+/// As many segments as `rows` need at most.
+fn most<A: Bits>(rows: &[Row<A>]) -> usize {
+    1 + (words(rows) >> 24)
 }

@@ -1,11 +1,24 @@
-//! A new trie from an old one and a sorted list of changes; whatever no change touches is shared.
+//! New entries from old ones and a sorted list of changes; whatever no change touches is shared.
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "the list's limit on rows keeps counts below 32 bits"
+)]
 
+use std::hint::black_box;
 use std::sync::Arc;
 
-use super::{AIM, COLLAPSE, Child, Entries, LEAF, Node};
+use super::arena::{Arena, Reference};
+use super::build::directory;
+use super::leaf::{self, Rows};
+use super::node::{Node, View};
+use super::walk::Walk;
+use super::{AIM, COLLAPSE, Entries, PAGE, Page, Slot};
 use crate::bits::Bits;
 use crate::digest::{Digest, Fact};
 use crate::row::Row;
+
+/// About how many words a change writes, its leaf and its share of the nodes.
+const EACH: usize = 64;
 
 /// What to do with a row.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +46,11 @@ pub(crate) struct Changes<'a, A: Bits> {
     /// Prefixes that are listed now by some feed and were by none, and the reverse.
     pub(crate) appeared: Vec<(A, u8)>,
     pub(crate) vanished: Vec<(A, u8)>,
+    added: usize,
+    removed: usize,
+    /// Vectors that are used again: what a merge gives, and what it is given.
     scratch: Vec<Row<A>>,
+    spare: Vec<Row<A>>,
 }
 
 impl<A: Bits> Entries<A> {
@@ -51,76 +68,206 @@ impl<A: Bits> Entries<A> {
             digest: Digest::default(),
             appeared: Vec::new(),
             vanished: Vec::new(),
+            added: 0,
+            removed: 0,
             scratch: Vec::new(),
+            spare: Vec::new(),
         };
-        let root = self.root.update(changes, &mut done);
-        (Self { root }, done)
+        let mut next = self.clone();
+        next.arena.reserve(changes.len() * EACH);
+        next.change(changes, &mut done);
+        next.count = next.count + done.added - done.removed;
+        let best = directory(next.count);
+        if best > next.stride + 1 || best + 2 < next.stride {
+            let rows: Vec<Row<A>> = next.iter().collect();
+            next = Self::build(&rows);
+        } else {
+            next.tidy();
+        }
+        (next, done)
+    }
+
+    fn change(&mut self, changes: &[Change<A>], done: &mut Changes<'_, A>) {
+        let (short, long): (Vec<_>, Vec<_>) = changes
+            .iter()
+            .copied()
+            .partition(|change| change.row.length < self.stride);
+        if !short.is_empty() {
+            self.short = self.arena.update(self.short, &short, done);
+            self.mark_covered();
+        }
+        let index = |change: &Change<A>| change.row.bits().index(0, self.stride);
+        for of_page in long.chunk_by(|a, b| index(a) >> PAGE == index(b) >> PAGE) {
+            let page = of_page
+                .first()
+                .and_then(|first| self.pages.get_mut(index(first) >> PAGE));
+            let Some(page) = page.map(Arc::make_mut) else {
+                continue;
+            };
+            self.arena.fetch(page, self.stride, of_page);
+            for of_slot in of_page.chunk_by(|a, b| index(a) == index(b)) {
+                let at = of_slot.first().map_or(0, index) % (1 << PAGE);
+                page.set(at, self.arena.update(page.slot(at), of_slot, done));
+            }
+        }
     }
 }
 
-impl<A: Bits> Child<A> {
-    fn update(&self, changes: &[Change<A>], done: &mut Changes<'_, A>) -> Self {
+impl Arena {
+    /// Reads what `changes` of slots of `page` will rewrite, level by level, so that the caches are filled by many reads
+    /// at once; one change after the other would wait for each.
+    fn fetch<A: Bits>(&self, page: &Page, stride: u8, changes: &[Change<A>]) {
+        let blocks = changes.iter().map(|Change { row, .. }| {
+            let slot = row.bits().index(0, stride) % (1 << PAGE);
+            (page.slot(slot).reference, row.bits())
+        });
+        let mut blocks: Vec<(Reference, A)> = blocks.collect();
+        while blocks.iter().any(|(reference, _)| reference.is_node()) {
+            let nodes = blocks
+                .iter_mut()
+                .filter(|(reference, _)| reference.is_node());
+            for (reference, bits) in nodes {
+                let node = View::new(self.at(*reference));
+                *reference = node.child(bits.index(node.depth, node.stride));
+            }
+        }
+        let lines = |words: &[u32]| words.iter().step_by(16).take(3).fold(0, |a, b| a ^ b);
+        let read = blocks
+            .iter()
+            .map(|(reference, _)| lines(self.at(*reference)));
+        black_box(read.fold(0, |a, b| a ^ b));
+    }
+
+    fn update<A: Bits>(
+        &mut self,
+        slot: Slot,
+        changes: &[Change<A>],
+        done: &mut Changes<'_, A>,
+    ) -> Slot {
         if changes.is_empty() {
-            return self.clone();
-        }
-        match self {
-            Self::None => done.merged_leaf(&[], changes),
-            Self::Leaf { rows, .. } => done.merged_leaf(rows, changes),
-            Self::Node { node, .. } => Node::update(node, changes, done),
+            slot
+        } else if slot.reference.is_none() {
+            self.changed_rows(&[], changes, done)
+        } else if slot.reference.is_node() {
+            self.changed_node(slot, changes, done)
+        } else {
+            let rows = self.take_leaf(slot, done);
+            let slot = self.changed_rows(&rows, changes, done);
+            done.spare = rows;
+            slot
         }
     }
 
-    fn append_to(&self, all: &mut Vec<Row<A>>) {
-        all.extend(Entries { root: self.clone() }.iter());
+    /// The rows of a leaf that nothing will refer to any more.
+    fn take_leaf<A: Bits>(&mut self, slot: Slot, done: &mut Changes<'_, A>) -> Vec<Row<A>> {
+        let mut rows = std::mem::take(&mut done.spare);
+        rows.clear();
+        if !slot.reference.is_none() {
+            let words = self.at(slot.reference);
+            rows.extend(Rows::new(words));
+            self.live -= leaf::length::<A>(words);
+        }
+        rows
     }
-}
 
-impl<A: Bits> Node<A> {
-    fn update(self: &Arc<Self>, changes: &[Change<A>], done: &mut Changes<'_, A>) -> Child<A> {
+    /// `rows` after changes, as a tree.
+    fn changed_rows<A: Bits>(
+        &mut self,
+        rows: &[Row<A>],
+        changes: &[Change<A>],
+        done: &mut Changes<'_, A>,
+    ) -> Slot {
+        let merged = done.merge(rows, changes);
+        let slot = self.build(&merged);
+        done.scratch = merged;
+        slot
+    }
+
+    fn changed_node<A: Bits>(
+        &mut self,
+        slot: Slot,
+        changes: &[Change<A>],
+        done: &mut Changes<'_, A>,
+    ) -> Slot {
+        let mut node = Node::<A>::read(self.at(slot.reference));
+        self.live -= node.length();
         let foreign = changes
             .iter()
             .filter(|c| c.kind == Kind::Add)
-            .map(|c| self.shared(&c.row))
+            .map(|c| node.shared(&c.row))
             .min();
         if let Some(shared) = foreign
-            && shared < self.depth
+            && shared < node.depth
         {
-            return self.below(shared).update(changes, done);
+            let above = self.above(node, shared, done);
+            return self.update(above, changes, done);
         }
-        let reach = self.depth + self.stride;
-        let agrees = |row: &Row<A>| self.shared(row) >= self.depth.min(row.length);
+        let reach = node.depth + node.stride;
+        let agrees = |row: &Row<A>| node.shared(row) >= node.depth.min(row.length);
         let (own, deep): (Vec<_>, Vec<_>) = changes
             .iter()
             .copied()
             .filter(|c| agrees(&c.row))
             .partition(|c| c.row.length < reach);
-
-        let rows = if own.is_empty() {
-            self.rows.clone()
-        } else {
-            done.merge(&self.rows, &own).into()
-        };
-        let mut children = self.children.to_vec();
-        let index = |change: &Change<A>| change.row.bits().index(self.depth, self.stride);
+        let before = (done.added, done.removed);
+        if !own.is_empty() {
+            let rows = self.take_leaf(node.own, done);
+            let merged = done.merge(&rows, &own);
+            node.own = self.leaf(&merged);
+            (done.scratch, done.spare) = (merged, rows);
+        }
+        let index = |change: &Change<A>| change.row.bits().index(node.depth, node.stride);
         for part in deep.chunk_by(|a, b| index(a) == index(b)) {
-            if let Some(child) = part
-                .first()
-                .and_then(|first| children.get_mut(index(first)))
-            {
-                *child = child.update(part, done);
+            let at = part.first().map_or(0, index);
+            if let Some(child) = node.children.get_mut(at) {
+                *child = self.update(*child, part, done);
             }
         }
-        let node = Self::new(self.origin, self.depth, self.stride, rows, children);
-        let count = node.count;
-        let node = Child::node(node);
-        if count > COLLAPSE {
-            return node;
+        node.count = node.count + (done.added - before.0) as u32 - (done.removed - before.1) as u32;
+        if node.count > COLLAPSE {
+            return self.node(&node);
         }
-        let mut all = Vec::with_capacity(count as usize);
-        node.append_to(&mut all);
-        Child::leaf(all.into())
+        let mut rows: Vec<Row<A>> = Vec::with_capacity(node.count as usize);
+        let slots = std::iter::once(&node.own).chain(&node.children);
+        for slot in slots {
+            self.take(*slot, &mut rows);
+        }
+        rows.sort_unstable_by(Row::order);
+        self.build(&rows)
     }
 
+    /// Takes all rows of a part that nothing will refer to any more.
+    fn take<A: Bits>(&mut self, slot: Slot, rows: &mut Vec<Row<A>>) {
+        self.live -= self.words::<A>(slot.reference);
+        rows.extend(Walk::new(self, slot.reference));
+    }
+
+    /// A node above `node` that branches at bit `shared`, which is above the node's depth.
+    fn above<A: Bits>(&mut self, mut node: Node<A>, shared: u8, done: &mut Changes<'_, A>) -> Slot {
+        let stride = (node.depth - shared).min(4);
+        let count = node.count;
+        let reach = shared + stride;
+        let own = self.take_leaf(node.own, done);
+        let (own, kept): (Vec<_>, Vec<_>) = own.iter().partition(|row| row.length < reach);
+        node.own = self.leaf(&kept);
+        node.count -= own.len() as u32;
+        let mut children = vec![Slot::NONE; 1 << stride];
+        if let Some(child) = children.get_mut(node.origin.index(shared, stride)) {
+            *child = self.node(&node);
+        }
+        let own = self.leaf(&own);
+        self.node(&Node {
+            origin: node.origin.masked(shared),
+            depth: shared,
+            stride,
+            count,
+            own,
+            children,
+        })
+    }
+}
+
+impl<A: Bits> Node<A> {
     /// Up to which bit `row` goes along with this node; `depth` or more when it belongs here.
     fn shared(&self, row: &Row<A>) -> u8 {
         let shared = row.bits().shared(self.origin);
@@ -130,49 +277,9 @@ impl<A: Bits> Node<A> {
             shared
         }
     }
-
-    /// A node above this one that branches at bit `shared`, which is above `depth`.
-    fn below(self: &Arc<Self>, shared: u8) -> Arc<Self> {
-        let stride = (self.depth - shared).min(4);
-        let mut children = vec![Child::None; 1 << stride];
-        let reach = shared + stride;
-        let (own, kept): (Vec<_>, Vec<_>) = self.rows.iter().partition(|row| row.length < reach);
-        if let Some(child) = children.get_mut(self.origin.index(shared, stride)) {
-            let node = if own.is_empty() {
-                Arc::clone(self)
-            } else {
-                Self::new(
-                    self.origin,
-                    self.depth,
-                    self.stride,
-                    kept.into(),
-                    self.children.to_vec(),
-                )
-            };
-            *child = Child::node(node);
-        }
-        Self::new(
-            self.origin.masked(shared),
-            shared,
-            stride,
-            own.into(),
-            children,
-        )
-    }
 }
 
 impl<A: Bits> Changes<'_, A> {
-    fn merged_leaf(&mut self, rows: &[Row<A>], changes: &[Change<A>]) -> Child<A> {
-        let merged = self.merge(rows, changes);
-        let child = if merged.len() <= LEAF {
-            Child::leaf(merged.as_slice().into())
-        } else {
-            Child::build(&merged, false)
-        };
-        self.scratch = merged;
-        child
-    }
-
     /// Sorted `rows` after sorted `changes`.
     fn merge(&mut self, rows: &[Row<A>], changes: &[Change<A>]) -> Vec<Row<A>> {
         let mut merged = std::mem::take(&mut self.scratch);
@@ -225,6 +332,7 @@ impl<A: Bits> Changes<'_, A> {
             while let Some(row) = old.next_if(|row| row.feed == first.feed) {
                 if goes(&row) {
                     self.digest -= self.of(&row);
+                    self.removed += 1;
                 } else {
                     merged.push(row);
                 }
@@ -244,6 +352,7 @@ impl<A: Bits> Changes<'_, A> {
                     }
                     None => {
                         self.digest += self.of(row);
+                        self.added += 1;
                         merged.push(*row);
                     }
                 }

@@ -1,0 +1,93 @@
+//! Keeps segments few, and what nobody refers to within bounds.
+//!
+//! Blocks that no version needs any more are dead weight inside a shared segment, so a version that finds too much of
+//! it, or too many segments, moves the living blocks of the newest segments together: sizes fall geometrically from the
+//! oldest segment to the newest, and each block is moved a logarithmic number of times.
+
+use std::sync::Arc;
+
+use super::arena::{Arena, Reference};
+use super::node::{Node, View};
+use super::{Entries, Slot, leaf};
+use crate::bits::Bits;
+
+/// Segments, beside those of a build, after which the newest are joined.
+const JOIN: usize = 24;
+
+impl<A: Bits> Entries<A> {
+    /// Ends the segment of an update.
+    pub(super) fn tidy(&mut self) {
+        self.arena.seal();
+        let sizes: Vec<usize> = self.arena.sizes().collect();
+        let live = self.arena.live;
+        if sizes.iter().sum::<usize>() > live + live / 2 + 4096 {
+            self.join(1);
+            self.base = self.arena.segments();
+        } else if sizes.len() > self.base + JOIN {
+            let mut first = sizes.len() - 1;
+            let mut size = 0;
+            while let Some(pair) = sizes.get(first - 1..=first)
+                && let [older, newer] = pair
+                && first > self.base
+                && *older < 2 * (size + newer) + 1024
+            {
+                size += newer;
+                first -= 1;
+            }
+            self.join(first.min(sizes.len() - 2));
+        }
+    }
+
+    /// Moves the living blocks of segment `first` and all newer ones into one.
+    fn join(&mut self, first: usize) {
+        let old = self.arena.clone();
+        self.arena.truncate(first);
+        let live = self.arena.live;
+        let mut moved = |reference| self.arena.moved::<A>(&old, reference, first);
+        self.short.reference = moved(self.short.reference);
+        for page in &mut self.pages {
+            let stays = |reference: &Reference| reference.segment() < first;
+            if !page.references.iter().all(stays) {
+                for reference in &mut Arc::make_mut(page).references {
+                    *reference = moved(*reference);
+                }
+            }
+        }
+        self.arena.seal();
+        self.arena.live = live;
+    }
+}
+
+impl Arena {
+    /// The block, and all beneath it, if it is in segment `first` of `old` or a newer one.
+    fn moved<A: Bits>(&mut self, old: &Self, reference: Reference, first: usize) -> Reference {
+        if reference.is_none() || reference.segment() < first {
+            return reference;
+        }
+        let words = old.at(reference);
+        if !reference.is_node() {
+            let block = words.get(..leaf::length::<A>(words)).unwrap_or_default();
+            return self.add(false, |words| words.extend_from_slice(block));
+        }
+        let mut node = Node::<A>::read(words);
+        let slots = std::iter::once(&mut node.own).chain(&mut node.children);
+        for Slot { reference, .. } in slots {
+            *reference = self.moved::<A>(old, *reference, first);
+        }
+        self.add(true, |words| node.write(words))
+    }
+
+    /// How many words the block and all beneath it have.
+    pub(super) fn words<A: Bits>(&self, reference: Reference) -> usize {
+        if reference.is_none() {
+            return 0;
+        }
+        let words = self.at(reference);
+        if !reference.is_node() {
+            return leaf::length::<A>(words);
+        }
+        let beneath = View::new(words).slots::<A>();
+        let beneath: usize = beneath.map(|slot| self.words::<A>(slot.reference)).sum();
+        Node::<A>::read(words).length() + beneath
+    }
+}
