@@ -95,9 +95,9 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "DAYS", default_value_t = 90)]
     log_days: u32,
 
-    /// How many log events are kept
-    #[arg(long, value_name = "N", default_value_t = 1_000_000)]
-    log_events: u32,
+    /// Megabytes of log events that are kept, about a thousand events each
+    #[arg(long, value_name = "MB", default_value_t = 1_000)]
+    log_megabytes: u32,
 
     /// Seconds within which log events of one client are folded; 0 writes each
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
@@ -246,7 +246,7 @@ impl Serve {
             },
             rate_limit: self.rate_limit,
             log_age: Duration::from_secs(u64::from(self.log_days) * 24 * 60 * 60),
-            log_events: self.log_events,
+            log_bytes: u64::from(self.log_megabytes) * 1_000_000,
             log_fold: Duration::from_secs(self.log_fold.into()),
             administrator,
             bearers: self

@@ -213,7 +213,7 @@ fn writer_options(options: &Options) -> WriterOptions {
     WriterOptions {
         retention: Retention {
             age: options.log_age,
-            events: options.log_events.into(),
+            bytes: i64::try_from(options.log_bytes).unwrap_or(i64::MAX),
         },
         fold: options.log_fold,
     }
