@@ -82,7 +82,10 @@ impl Service {
             metrics,
             stopped.clone(),
         );
-        let mut background = vec![tokio::spawn(writing)];
+        let mut background = vec![
+            tokio::spawn(writing),
+            tokio::spawn(store.clone().checkpoint(stopped.clone())),
+        ];
         if let Some(bearers) = &bearers {
             background.push(tokio::spawn(bearers.keep_fresh(stopped.clone())));
         }
