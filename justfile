@@ -14,6 +14,10 @@ doc:
 bench *arguments:
     cargo bench {{ arguments }}
 
+# The service under load, beside CrowdSec's local API; downloads Debian's package of it.
+load:
+    crates/threatinsight-load/run
+
 # One fuzz target for a while: `just fuzz feed_parser 60`.
 fuzz target seconds="60":
     mkdir -p fuzz/corpus/{{ target }}
