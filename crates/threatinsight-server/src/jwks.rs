@@ -105,14 +105,15 @@ impl Keys {
         if let Some(key) = self.known(id) {
             return Some(key);
         }
-        let keys = Arc::clone(self);
+        let (keys, wanted) = (Arc::clone(self), id.to_owned());
         // A client that hangs up does not end the read that others will want.
         let read = tokio::spawn(async move {
             let mut last = keys.last.lock().await;
             let rested = last
                 .ended
                 .is_none_or(|ended| ended.elapsed() >= keys.rhythm.pause);
-            if rested {
+            // The read that this one waited for may have brought the key.
+            if rested && keys.known(&wanted).is_none() {
                 keys.read(&mut last).await;
             }
         });
