@@ -14,16 +14,16 @@ doc:
 bench *arguments:
     cargo bench {{ arguments }}
 
-<<<<<<< HEAD
-# One fuzz target for a while: `just fuzz feed_parser 60`.
-=======
 # The list beside its peers, and the charts of what came out.
 peers *arguments:
     cargo bench -p threatinsight-peers -- {{ arguments }}
     cargo run -p threatinsight-peers --bin charts
 
-# One fuzz target for a while: `just fuzz feed 60`.
->>>>>>> 5b94ef1 (Measure the list beside its peers)
+# The service under load, beside CrowdSec's local API; downloads Debian's package of it.
+load:
+    crates/threatinsight-load/run
+
+# One fuzz target for a while: `just fuzz feed_parser 60`.
 fuzz target seconds="60":
     mkdir -p fuzz/corpus/{{ target }}
     cargo +nightly fuzz run {{ target }} fuzz/corpus/{{ target }} fuzz/seeds/{{ target }} -- -max_total_time={{ seconds }}

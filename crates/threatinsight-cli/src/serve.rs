@@ -1,6 +1,7 @@
 //! `threatinsight serve`: the service, until it is told to stop.
 
 use std::env;
+use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,7 +11,8 @@ use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::{Args, ValueEnum};
 use threatinsight::{Edition, Extensions, Level, ParseOptions, Verdict};
 use threatinsight_server::{
-    AdministratorToken, BearerOptions, ClientSource, FeedFile, Location, Options, Service, TlsFiles,
+    AdministratorToken, BearerOptions, ClientSource, FeedFile, JwksSource, Location, Options,
+    Service, TlsFiles,
 };
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -95,17 +97,26 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "DAYS", default_value_t = 90)]
     log_days: u32,
 
-    /// How many log events are kept
-    #[arg(long, value_name = "N", default_value_t = 1_000_000)]
-    log_events: u32,
+    /// Megabytes of log events that are kept, about a thousand events each
+    #[arg(long, value_name = "MB", default_value_t = 1_000)]
+    log_megabytes: u32,
 
     /// Seconds within which log events of one client are folded; 0 writes each
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     log_fold: u32,
 
-    /// The keys of bearer tokens, a JWKS file
-    #[arg(long, value_name = "FILE", requires = "issuer", requires = "audience")]
-    jwks: Option<PathBuf>,
+    /// The keys of bearer tokens, a JWKS: a file, an https address, or an http address on loopback
+    ///
+    /// Keys are read every ten minutes, and when a token names one that is not known, but at most
+    /// every ten seconds. An address that does not answer leaves the keys as they are; at the start,
+    /// bearer tokens are refused until it does.
+    #[arg(
+        long,
+        value_name = "FILE|URL",
+        requires = "issuer",
+        requires = "audience"
+    )]
+    jwks: Option<OsString>,
 
     /// What a bearer token's iss must be
     #[arg(long, requires = "jwks")]
@@ -246,17 +257,15 @@ impl Serve {
             },
             rate_limit: self.rate_limit,
             log_age: Duration::from_secs(u64::from(self.log_days) * 24 * 60 * 60),
-            log_events: self.log_events,
+            log_bytes: u64::from(self.log_megabytes) * 1_000_000,
             log_fold: Duration::from_secs(self.log_fold.into()),
             administrator,
             bearers: self
                 .jwks
                 .clone()
                 .zip(issuer)
-                .map(|(jwks, (issuer, audience))| BearerOptions {
-                    jwks,
-                    issuer,
-                    audience,
+                .map(|(jwks, (issuer, audience))| {
+                    BearerOptions::new(jwks_source(jwks), issuer, audience)
                 }),
             ..Options::new(self.listen, self.store.location()?)
         })
@@ -265,6 +274,13 @@ impl Serve {
 
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     tokio::runtime::Runtime::new().map_err(Failure::Output)
+}
+
+fn jwks_source(argument: OsString) -> JwksSource {
+    match argument.to_str() {
+        Some(url) if url.contains("://") => JwksSource::Url(url.to_owned()),
+        Some(_) | None => JwksSource::File(argument.into()),
+    }
 }
 
 fn feed_file(argument: &FeedArgument) -> Result<FeedFile, Failure> {

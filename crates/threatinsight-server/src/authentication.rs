@@ -54,8 +54,10 @@ impl Authentication {
         if let Some(presented) = after_scheme(line, "SSWS") {
             return self.token(presented).await;
         }
-        let bearer = after_scheme(line, "Bearer").zip(self.bearers.as_ref());
-        Ok(bearer.and_then(|(presented, bearers)| bearers.verify(presented)))
+        match (after_scheme(line, "Bearer"), &self.bearers) {
+            (Some(presented), Some(bearers)) => Ok(bearers.verify(presented).await),
+            (None, _) | (_, None) => Ok(None),
+        }
     }
 
     async fn token(&self, presented: &str) -> Result<Option<Caller>, StoreError> {

@@ -1,32 +1,45 @@
 //! Bearer tokens: JWTs of an authorisation server whose keys we know.
 
-use std::fs;
-use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
-use jsonwebtoken::jwk::{Jwk, JwkSet};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde::Deserialize;
+use tokio::sync::watch;
 
 use crate::authentication::Caller;
 use crate::error::ServiceError;
+use crate::jwks::{JwksSource, Keys, Rhythm};
 use crate::scope::Scope;
 
-/// Which bearer tokens are accepted.
+/// Which bearer tokens are accepted. [`BearerOptions::new`] has the defaults.
 #[derive(Clone, Debug)]
 pub struct BearerOptions {
-    /// The file with the issuer's keys, a JWKS (RFC 7517). It is read again when a token names a
-    /// key that is not in it, at most every ten seconds.
-    pub jwks: PathBuf,
+    /// The issuer's keys.
+    pub jwks: JwksSource,
     /// What `iss` must be.
     pub issuer: String,
     /// What `aud` must hold.
     pub audience: String,
+    /// The age at which keys are read again. Default: ten minutes.
+    pub jwks_age: Duration,
+    /// The least time between two reads of the keys, whatever tokens name. Default: ten seconds.
+    pub jwks_pause: Duration,
 }
 
-/// How often a token with an unknown key may have the keys read again.
-const READ_AGAIN: Duration = Duration::from_secs(10);
+impl BearerOptions {
+    /// The defaults for tokens of `issuer` for `audience`, signed with a key of `jwks`.
+    #[must_use]
+    pub const fn new(jwks: JwksSource, issuer: String, audience: String) -> Self {
+        Self {
+            jwks,
+            issuer,
+            audience,
+            jwks_age: Duration::from_secs(10 * 60),
+            jwks_pause: Duration::from_secs(10),
+        }
+    }
+}
 
 /// The signatures that are accepted: none with a shared secret, none without a key.
 const ALGORITHMS: [Algorithm; 9] = [
@@ -44,14 +57,9 @@ const ALGORITHMS: [Algorithm; 9] = [
 /// Verifies bearer tokens.
 #[derive(Clone, Debug)]
 pub(crate) struct Bearers {
-    options: BearerOptions,
-    keys: Arc<RwLock<Keys>>,
-}
-
-#[derive(Debug)]
-struct Keys {
-    set: JwkSet,
-    read: Instant,
+    issuer: String,
+    audience: String,
+    keys: Arc<Keys>,
 }
 
 #[derive(Deserialize)]
@@ -77,31 +85,39 @@ impl Default for Scopes {
 }
 
 impl Bearers {
-    pub(crate) fn new(options: BearerOptions) -> Result<Self, ServiceError> {
-        let set = read(&options)?;
-        let keys = Keys {
-            set,
-            read: Instant::now(),
+    pub(crate) async fn new(options: BearerOptions) -> Result<Self, ServiceError> {
+        let rhythm = Rhythm {
+            age: options.jwks_age,
+            pause: options.jwks_pause,
         };
         Ok(Self {
-            options,
-            keys: Arc::new(RwLock::new(keys)),
+            keys: Keys::new(options.jwks, rhythm).await?,
+            issuer: options.issuer,
+            audience: options.audience,
         })
     }
 
+    /// Reads the keys again as they age, until `stop` says so.
+    pub(crate) fn keep_fresh(
+        &self,
+        stop: watch::Receiver<bool>,
+    ) -> impl Future<Output = ()> + use<> {
+        Arc::clone(&self.keys).keep_fresh(stop)
+    }
+
     /// Whoever `token` speaks for, if it is valid now.
-    pub(crate) fn verify(&self, token: &str) -> Option<Caller> {
+    pub(crate) async fn verify(&self, token: &str) -> Option<Caller> {
         let header = decode_header(token).ok()?;
         let algorithm = Some(header.alg).filter(|algorithm| ALGORITHMS.contains(algorithm))?;
-        let key = self.key(header.kid.as_deref()?)?;
+        let key = self.keys.find(header.kid.as_deref()?).await?;
         // A key that says what it is for is used for nothing else.
         let stated = key.common.key_algorithm.map(|stated| stated.to_string());
         if stated.is_some_and(|stated| stated != format!("{algorithm:?}")) {
             return None;
         }
         let mut validation = Validation::new(algorithm);
-        validation.set_issuer(&[&self.options.issuer]);
-        validation.set_audience(&[&self.options.audience]);
+        validation.set_issuer(&[&self.issuer]);
+        validation.set_audience(&[&self.audience]);
         validation.set_required_spec_claims(&["exp", "iss", "aud"]);
         validation.validate_nbf = true;
         let key = DecodingKey::from_jwk(&key).ok()?;
@@ -119,29 +135,4 @@ impl Bearers {
             scopes,
         })
     }
-
-    fn key(&self, id: &str) -> Option<Jwk> {
-        {
-            let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
-            let known = keys.set.find(id).cloned();
-            if known.is_some() || keys.read.elapsed() < READ_AGAIN {
-                return known;
-            }
-        }
-        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
-        keys.read = Instant::now();
-        match read(&self.options) {
-            Ok(set) => keys.set = set,
-            Err(error) => tracing::warn!(%error, "the keys read last stay"),
-        }
-        keys.set.find(id).cloned()
-    }
-}
-
-fn read(options: &BearerOptions) -> Result<JwkSet, ServiceError> {
-    let place = options.jwks.display();
-    let text =
-        fs::read_to_string(&options.jwks).map_err(|error| ServiceError::new(place, error))?;
-    let place = options.jwks.display();
-    serde_json::from_str(&text).map_err(|error| ServiceError::new(place, error))
 }

@@ -38,6 +38,7 @@ mod error;
 mod event;
 mod filter;
 mod identifier;
+mod jwks;
 mod jwt;
 mod metrics;
 mod options;
@@ -52,6 +53,7 @@ mod visit;
 mod zone_body;
 
 pub use self::error::{ServiceError, StoreError};
+pub use self::jwks::JwksSource;
 pub use self::jwt::BearerOptions;
 pub use self::options::{ClientSource, FeedFile, Options, TlsFiles};
 pub use self::scope::{Scope, ScopeError};

@@ -44,8 +44,9 @@ pub struct Options {
     pub feed_bytes: usize,
     /// For how long log events are kept. Default: 90 days.
     pub log_age: Duration,
-    /// How many log events are kept. Default: 1,000,000.
-    pub log_events: u32,
+    /// How many bytes of log events are kept, as the API answers with them; the store takes
+    /// more, for finding them. Default: 1,000,000,000.
+    pub log_bytes: u64,
     /// How many log events wait to be written before further ones are dropped. Default: 16,384.
     pub log_queue: usize,
     /// Within which time events of one client with one verdict are folded into one. Default: none.
@@ -107,7 +108,7 @@ impl Options {
             request_timeout: Duration::from_secs(30),
             feed_bytes: 256 << 20,
             log_age: Duration::from_secs(90 * 24 * 60 * 60),
-            log_events: 1_000_000,
+            log_bytes: 1_000_000_000,
             log_queue: 16_384,
             log_fold: Duration::ZERO,
             administrator: None,

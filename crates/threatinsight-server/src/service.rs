@@ -44,8 +44,9 @@ pub struct Service {
     store: Store,
     handle: Handle<SocketAddr>,
     stop: watch::Sender<bool>,
-    writer: JoinHandle<()>,
-    tasks: Vec<JoinHandle<()>>,
+    servers: Vec<JoinHandle<()>>,
+    /// What goes on until the last request is answered: the log's writer, and what keeps up.
+    background: Vec<JoinHandle<()>>,
 }
 
 impl Service {
@@ -64,7 +65,10 @@ impl Service {
             Some(files) => Some(tls(files).await?),
             None => None,
         };
-        let bearers = options.bearers.clone().map(Bearers::new).transpose()?;
+        let bearers = match options.bearers.clone() {
+            Some(options) => Some(Bearers::new(options).await?),
+            None => None,
+        };
 
         let store = Store::open(&options.store).await?;
         let control = Control::new(store.clone(), rules(&options))?;
@@ -78,7 +82,13 @@ impl Service {
             metrics,
             stopped.clone(),
         );
-        let writer = tokio::spawn(writing);
+        let mut background = vec![
+            tokio::spawn(writing),
+            tokio::spawn(store.clone().checkpoint(stopped.clone())),
+        ];
+        if let Some(bearers) = &bearers {
+            background.push(tokio::spawn(bearers.keep_fresh(stopped.clone())));
+        }
 
         let app = Arc::new(App {
             control: Arc::clone(&control),
@@ -107,9 +117,9 @@ impl Service {
                 api::administration(&app).merge(api::decisions(&app)),
             )),
         }
-        let mut tasks = Vec::new();
+        let mut servers = Vec::new();
         for (listener, router) in routers {
-            tasks.push(tokio::spawn(serve(
+            servers.push(tokio::spawn(serve(
                 listener,
                 router,
                 tls.clone(),
@@ -132,7 +142,7 @@ impl Service {
             Location::Postgres(url) => Some(url),
             Location::Directory(_) => None,
         };
-        tasks.push(tokio::spawn(keep_up(control, url, options.poll, stopped)));
+        background.push(tokio::spawn(keep_up(control, url, options.poll, stopped)));
         Ok(Self {
             address,
             decisions_address,
@@ -140,22 +150,19 @@ impl Service {
             store,
             handle,
             stop,
-            writer,
-            tasks,
+            servers,
+            background,
         })
     }
 
     /// Stops: no request is accepted any more, those under way are answered, the log is written.
     pub async fn stop(self) {
         self.handle.graceful_shutdown(Some(GRACE));
-        let (mut servers, mut others) = (self.tasks, Vec::new());
-        others.extend(servers.pop());
-        for server in servers {
+        for server in self.servers {
             let _ = server.await;
         }
         let _ = self.stop.send(true);
-        others.push(self.writer);
-        for task in others {
+        for task in self.background {
             let _ = task.await;
         }
         self.store.close().await;
@@ -213,7 +220,7 @@ fn writer_options(options: &Options) -> WriterOptions {
     WriterOptions {
         retention: Retention {
             age: options.log_age,
-            events: options.log_events.into(),
+            bytes: i64::try_from(options.log_bytes).unwrap_or(i64::MAX),
         },
         fold: options.log_fold,
     }

@@ -26,6 +26,8 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions, install_default_drivers};
 use sqlx::migrate::Migrator;
 use sqlx::{AnyPool, Executor as _};
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval};
 
 use crate::error::StoreError;
 
@@ -77,6 +79,8 @@ impl Store {
             AnyPoolOptions::new()
                 .max_connections(connections)
                 .acquire_timeout(Duration::from_secs(10))
+                // A server may have hung up; a file does not.
+                .test_before_acquire(dialect == Dialect::Postgres)
                 .after_connect(move |connection, _| {
                     Box::pin(async move {
                         match dialect {
@@ -110,6 +114,27 @@ impl Store {
         self.dialect
     }
 
+    /// Copies commits from SQLite's write-ahead log into the database every second, until `stop`
+    /// says so. They are safe before; but left to itself, SQLite copies a thousand pages within
+    /// some commit, and the change that waits for that one waits ten times as long as others.
+    pub(crate) async fn checkpoint(self, mut stop: watch::Receiver<bool>) {
+        if self.dialect != Dialect::Sqlite {
+            return;
+        }
+        let mut tick = interval(Duration::from_secs(1));
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = stop.changed() => return,
+                _ = tick.tick() => {}
+            }
+            let copy = self.readers.execute("PRAGMA wal_checkpoint(PASSIVE)");
+            if let Err(error) = copy.await {
+                tracing::warn!(%error, "the write-ahead log grows");
+            }
+        }
+    }
+
     /// Waits for what is under way and disconnects.
     pub(crate) async fn close(&self) {
         self.readers.close().await;
@@ -117,8 +142,10 @@ impl Store {
     }
 }
 
-/// A commit is on the disk when it returns; readers do not wait for the writer.
+/// A commit is on the disk when it returns; readers do not wait for the writer. A commit makes the
+/// checkpoint only when [`Store::checkpoint`] does not keep up: 64 MiB.
 const SQLITE_SETTINGS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+                               PRAGMA wal_autocheckpoint = 16384; \
                                PRAGMA busy_timeout = 10000; PRAGMA foreign_keys = ON;";
 
 /// What may not stand as it is in the path of a URL.

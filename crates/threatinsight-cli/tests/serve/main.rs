@@ -10,4 +10,5 @@ mod crash;
 mod readme;
 mod server;
 mod start;
+mod stop;
 mod tls;

@@ -1,11 +1,12 @@
--- One row: the number of the last committed change, and the position of the last log event.
--- Both are taken by UPDATE inside the transaction that uses them, so that commits follow their order.
+-- One row: the number of the last committed change, the position of the last log event, and the bytes
+-- of all log events ever written. All are taken by UPDATE inside the transaction that uses them, so that commits follow their order.
 CREATE TABLE position (
     id BIGINT PRIMARY KEY CHECK (id = 1),
     revision BIGINT NOT NULL,
-    event BIGINT NOT NULL
+    event BIGINT NOT NULL,
+    event_bytes BIGINT NOT NULL
 );
-INSERT INTO position (id, revision, event) VALUES (1, 0, 0);
+INSERT INTO position (id, revision, event, event_bytes) VALUES (1, 0, 0, 0);
 
 CREATE TABLE configuration (
     id BIGINT PRIMARY KEY CHECK (id = 1),
@@ -42,8 +43,11 @@ CREATE TABLE tokens (
     created BIGINT NOT NULL
 );
 
+-- `bytes_before` is `event_bytes` when the event was written: how much newer events take is a
+-- difference, not a sum over the log.
 CREATE TABLE events (
     position BIGINT PRIMARY KEY,
+    bytes_before BIGINT NOT NULL,
     published BIGINT NOT NULL,
     event_type TEXT NOT NULL,
     actor TEXT NOT NULL,

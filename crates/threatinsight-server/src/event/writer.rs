@@ -30,7 +30,8 @@ const RETENTION_CHUNK: i64 = 2_000;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Retention {
     pub(crate) age: Duration,
-    pub(crate) events: i64,
+    /// Of the events as they are answered, not of what the database adds to them.
+    pub(crate) bytes: i64,
 }
 
 /// How the log is written.
@@ -138,7 +139,7 @@ async fn retain(store: &Store, retention: Retention) {
     let before = Moment(Moment::now().0.saturating_sub(age));
     loop {
         match store
-            .retain_events(before, retention.events, RETENTION_CHUNK)
+            .retain_events(before, retention.bytes, RETENTION_CHUNK)
             .await
         {
             Ok(0) => return,

@@ -58,35 +58,46 @@ impl Store {
         transaction: &mut Transaction<'static, Any>,
         events: &[LogEvent],
     ) -> Result<(), StoreError> {
-        // Six parameters a row: far below what either database takes in one statement.
+        // Seven parameters a row: far below what either database takes in one statement.
         for batch in events.chunks(256) {
+            let bodies: Vec<String> = batch
+                .iter()
+                .map(serde_json::to_string)
+                .collect::<Result<_, _>>()
+                .map_err(|error| StoreError::content("event", error))?;
+            let bytes: i64 = bodies.iter().map(|body| length(body)).sum();
             let count = i64::try_from(batch.len()).unwrap_or(i64::MAX);
-            let last: i64 = sqlx::query_scalar(
-                "UPDATE position SET event = event + $1 WHERE id = 1 RETURNING event",
+            let (last, end): (i64, i64) = sqlx::query_as(
+                "UPDATE position SET event = event + $1, event_bytes = event_bytes + $2 \
+                 WHERE id = 1 RETURNING event, event_bytes",
             )
             .bind(count)
+            .bind(bytes)
             .fetch_one(&mut **transaction)
             .await
             .map_err(failed(WRITING))?;
             let mut text = String::from(
-                "INSERT INTO events (position, published, event_type, actor, outcome, body) VALUES ",
+                "INSERT INTO events \
+                 (position, bytes_before, published, event_type, actor, outcome, body) VALUES ",
             );
-            for (row, first) in (1..).step_by(6).enumerate().take(batch.len()) {
+            for (row, first) in (1..).step_by(7).enumerate().take(batch.len()) {
                 let comma = if row == 0 { "" } else { ", " };
-                let [a, b, c, d, e, f] = [0, 1, 2, 3, 4, 5].map(|place| first + place);
-                let _ = write!(text, "{comma}(${a}, ${b}, ${c}, ${d}, ${e}, ${f})");
+                let [a, b, c, d, e, f, g] = [0, 1, 2, 3, 4, 5, 6].map(|place| first + place);
+                let _ = write!(text, "{comma}(${a}, ${b}, ${c}, ${d}, ${e}, ${f}, ${g})");
             }
             let mut query = sqlx::query(&text).persistent(false);
-            for (event, position) in batch.iter().zip(last - count + 1..) {
-                let body = serde_json::to_string(event)
-                    .map_err(|error| StoreError::content("event", error))?;
+            let mut before = end - bytes;
+            for ((event, body), position) in batch.iter().zip(bodies).zip(last - count + 1..) {
+                let length = length(&body);
                 query = query
                     .bind(position)
+                    .bind(before)
                     .bind(event.moment().0)
                     .bind(event.event_type())
                     .bind(event.actor_id())
                     .bind(event.result())
                     .bind(body);
+                before += length;
             }
             query
                 .execute(&mut **transaction)
@@ -147,25 +158,32 @@ impl Store {
             .collect()
     }
 
-    /// Deletes at most `chunk` events that are older than `before`, or beyond the newest `keep`;
-    /// how many there were.
+    /// Deletes at most `chunk` events that are older than `before`, and as many beyond the newest
+    /// whose bodies have `bytes` bytes together; how many there were.
     pub(crate) async fn retain_events(
         &self,
         before: Moment,
-        keep: i64,
+        bytes: i64,
         chunk: i64,
     ) -> Result<u64, StoreError> {
+        // Neither half reads more of the log than it deletes.
         let deleted = sqlx::query(
-            "DELETE FROM events WHERE position IN (SELECT position FROM events \
-             WHERE published < $1 OR position <= (SELECT event FROM position WHERE id = 1) - $2 \
-             ORDER BY position LIMIT $3)",
+            "DELETE FROM events WHERE position IN \
+             (SELECT position FROM events WHERE published < $1 ORDER BY published LIMIT $3) \
+             OR position IN (SELECT position FROM \
+             (SELECT position, bytes_before FROM events ORDER BY position LIMIT $3) AS oldest \
+             WHERE bytes_before < (SELECT event_bytes FROM position WHERE id = 1) - $2)",
         )
         .bind(before.0)
-        .bind(keep)
+        .bind(bytes)
         .bind(chunk)
         .execute(&self.writer)
         .await
         .map_err(failed("deleting old events"))?;
         Ok(deleted.rows_affected())
     }
+}
+
+fn length(body: &str) -> i64 {
+    i64::try_from(body.len()).unwrap_or(i64::MAX)
 }

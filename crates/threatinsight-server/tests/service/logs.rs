@@ -1,4 +1,8 @@
+use std::time::{Duration, Instant};
+
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
+use threatinsight_server::Options;
 
 use crate::running::Running;
 
@@ -172,7 +176,7 @@ fn a_filter_that_selects_rarely_is_answered_across_pages() {
 
 #[test]
 fn events_alike_within_the_window_are_folded() {
-    let running = Running::with(|options| options.log_fold = std::time::Duration::from_millis(800));
+    let running = Running::with(|options| options.log_fold = Duration::from_millis(800));
     running.put_feed("scanners", "203.0.113.0/24\n").ok();
     running
         .post(CONFIGURATION, &json!({"action": "audit"}))
@@ -198,7 +202,7 @@ fn a_full_queue_drops_and_counts_and_delays_nobody() {
     running
         .post("/v1/decisions", &json!({"chains": chains}))
         .ok();
-    std::thread::sleep(std::time::Duration::from_millis(500));
+    std::thread::sleep(Duration::from_millis(500));
     let text = running.get("/metrics").text;
     let count = |name: &str| -> u64 {
         let line = text
@@ -214,19 +218,34 @@ fn a_full_queue_drops_and_counts_and_delays_nobody() {
 }
 
 #[test]
-fn old_events_beyond_the_limit_are_deleted() {
-    let running = Running::with(|options| options.log_events = 3);
-    for _ in 0..5 {
-        running
-            .post(CONFIGURATION, &json!({"action": "audit"}))
-            .ok();
+fn the_log_is_cut_by_size_and_by_age() {
+    cut_by_size_and_by_age(|_| {});
+}
+
+/// On the store that `place` puts into the options.
+pub(crate) fn cut_by_size_and_by_age(place: impl Fn(&mut Options)) {
+    let mut running = Running::with(&place);
+    for action in ["audit", "block", "none", "audit", "block"] {
+        running.post(CONFIGURATION, &json!({"action": action})).ok();
     }
-    let kept = ids(&running.get(PATH).ok());
-    let running = running.restart_with(|options| options.log_events = 3);
-    let started = std::time::Instant::now();
-    while running.get(PATH).ok().as_array().unwrap().len() != 3 {
-        assert!(started.elapsed().as_secs() < 5, "the log is not cut");
-        std::thread::sleep(std::time::Duration::from_millis(20));
+    let answer = running.get(PATH);
+    let bodies: Vec<&RawValue> = serde_json::from_str(&answer.text).unwrap();
+    let newest: usize = bodies[2..].iter().map(|body| body.get().len()).sum();
+    let written = ids(&answer.ok());
+    for (bytes, days, kept) in [(newest, 1, 3), (newest - 1, 1, 2), (newest, 0, 0)] {
+        running = running.restart_with(|options| {
+            place(options);
+            options.log_bytes = bytes as u64;
+            options.log_age = Duration::from_secs(days * 24 * 60 * 60);
+        });
+        let expected = &written[written.len() - kept..];
+        let started = Instant::now();
+        while ids(&running.get(PATH).ok()) != expected {
+            assert!(
+                started.elapsed().as_secs() < 30,
+                "{bytes} bytes, {days} days"
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
-    assert_eq!(ids(&running.get(PATH).ok()), kept[kept.len() - 3..]);
 }

@@ -11,6 +11,7 @@ use sqlx::Connection as _;
 use threatinsight_server::{Location, Options};
 use tokio::runtime::Runtime;
 
+use crate::logs::cut_by_size_and_by_age;
 use crate::running::Running;
 
 const CONFIGURATION: &str = "/api/v1/threats/configuration";
@@ -70,6 +71,14 @@ fn what_is_stored_in_postgres_is_served_after_a_restart() {
     assert_eq!(names, ["gateway", "BlockedIpZone", "LegacyIpZone"]);
     running.delete("/v1/feeds/scanners");
     assert_eq!(running.authorize("203.0.113.7"), 200);
+}
+
+#[test]
+fn the_log_in_postgres_is_cut_by_size_and_by_age() {
+    let Some(url) = database("retention") else {
+        return;
+    };
+    cut_by_size_and_by_age(|options| on(&url)(options));
 }
 
 #[test]

@@ -1,14 +1,21 @@
 //! Bearer tokens: signed here with a key made for these tests, verified by the service.
 
 use std::fs;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::get;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use threatinsight_server::BearerOptions;
+use threatinsight_server::{BearerOptions, JwksSource, Location, Options, Service};
+use tokio::net::TcpSocket;
+use tokio::runtime::Runtime;
 
-use crate::running::Running;
+use crate::running::{ADMINISTRATOR, Running};
 
 const CONFIGURATION: &str = "/api/v1/threats/configuration";
 const ISSUER: &str = "https://issuer.example.com";
@@ -50,15 +57,15 @@ fn sign(claims: &Value, id: &str) -> String {
     .unwrap()
 }
 
+fn bearers(jwks: JwksSource) -> BearerOptions {
+    BearerOptions::new(jwks, ISSUER.to_owned(), AUDIENCE.to_owned())
+}
+
 fn running(directory: &TempDir) -> Running {
     let file = directory.path().join("jwks.json");
     fs::write(&file, jwks("k1")).unwrap();
     Running::with(|options| {
-        options.bearers = Some(BearerOptions {
-            jwks: file,
-            issuer: ISSUER.to_owned(),
-            audience: AUDIENCE.to_owned(),
-        });
+        options.bearers = Some(bearers(JwksSource::File(file)));
     })
 }
 
@@ -129,4 +136,194 @@ fn a_bearer_that_is_not_valid_here_and_now_is_refused() {
     }
     running.token = format!("Bearer {valid}");
     running.get(CONFIGURATION).ok();
+}
+
+/// An issuer that publishes what it is told, and counts how often it is asked.
+struct Issuer {
+    url: String,
+    published: Arc<Mutex<(StatusCode, String)>>,
+    asked: Arc<AtomicUsize>,
+    /// A port that is taken and, before `open`, refuses connections.
+    socket: Option<TcpSocket>,
+    runtime: Runtime,
+}
+
+impl Issuer {
+    fn closed() -> Self {
+        let runtime = Runtime::new().unwrap();
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        Self {
+            url: format!("http://{}/keys", socket.local_addr().unwrap()),
+            published: Arc::new(Mutex::new((StatusCode::OK, jwks("k1")))),
+            asked: Arc::default(),
+            socket: Some(socket),
+            runtime,
+        }
+    }
+
+    fn open() -> Self {
+        let mut issuer = Self::closed();
+        issuer.listen();
+        issuer
+    }
+
+    fn listen(&mut self) {
+        let (published, asked) = (Arc::clone(&self.published), Arc::clone(&self.asked));
+        let keys = get(async move || {
+            asked.fetch_add(1, Ordering::Relaxed);
+            published.lock().unwrap().clone()
+        });
+        let _context = self.runtime.enter();
+        let listener = self.socket.take().unwrap().listen(64).unwrap();
+        let server = axum::serve(listener, Router::new().route("/keys", keys));
+        self.runtime.spawn(server.into_future());
+    }
+
+    fn publish(&self, status: StatusCode, text: impl Into<String>) {
+        *self.published.lock().unwrap() = (status, text.into());
+    }
+
+    fn asked(&self) -> usize {
+        self.asked.load(Ordering::Relaxed)
+    }
+
+    /// A service that trusts this issuer. It reads keys no more often than every `pause`.
+    fn trusted(&self, age: Duration, pause: Duration) -> Running {
+        Running::with(|options| {
+            options.bearers = Some(BearerOptions {
+                jwks_age: age,
+                jwks_pause: pause,
+                ..bearers(JwksSource::Url(self.url.clone()))
+            });
+        })
+    }
+}
+
+/// An age that no test reaches, and a pause that none waits for.
+const NEVER: Duration = Duration::from_secs(3_600);
+
+fn status(running: &mut Running, key: &str) -> u16 {
+    running.token = format!("Bearer {}", sign(&claims(), key));
+    running.get(CONFIGURATION).status
+}
+
+#[track_caller]
+fn until(mut condition: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !condition() {
+        assert!(
+            started.elapsed() < Duration::from_secs(30),
+            "it never holds"
+        );
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn the_first_token_signed_with_a_new_key_is_accepted() {
+    let issuer = Issuer::open();
+    let mut running = issuer.trusted(NEVER, Duration::ZERO);
+    assert_eq!(status(&mut running, "k1"), 200);
+    assert_eq!(issuer.asked(), 1, "a known key is not asked for again");
+    issuer.publish(StatusCode::OK, jwks("k2"));
+    assert_eq!(status(&mut running, "k1"), 200, "until the keys are read");
+    assert_eq!(status(&mut running, "k2"), 200);
+    assert_eq!(status(&mut running, "k1"), 401, "no longer published");
+}
+
+#[test]
+fn keys_that_the_issuer_withdraws_end_with_their_age() {
+    let issuer = Issuer::open();
+    let mut running = issuer.trusted(Duration::from_millis(50), Duration::from_millis(50));
+    until(|| status(&mut running, "k1") == 200);
+    issuer.publish(StatusCode::OK, jwks("k2"));
+    until(|| status(&mut running, "k1") == 401);
+    assert_eq!(status(&mut running, "k2"), 200);
+}
+
+#[test]
+fn a_service_starts_without_its_issuer_and_accepts_bearers_once_it_is_there() {
+    let mut issuer = Issuer::closed();
+    let mut running = issuer.trusted(NEVER, Duration::from_millis(20));
+    assert_eq!(status(&mut running, "k1"), 401);
+    running.token = format!("SSWS {ADMINISTRATOR}");
+    running.get(CONFIGURATION).ok();
+    issuer.listen();
+    until(|| issuer.asked() == 1);
+    until(|| status(&mut running, "k1") == 200);
+}
+
+#[test]
+fn whatever_an_issuer_answers_instead_of_keys_leaves_those_that_were_read() {
+    let issuer = Issuer::open();
+    let mut running = issuer.trusted(NEVER, Duration::ZERO);
+    assert_eq!(status(&mut running, "k1"), 200);
+    let padding = " ".repeat(2 << 20);
+    for (answered, text) in [
+        (StatusCode::INTERNAL_SERVER_ERROR, jwks("k2")),
+        (StatusCode::FOUND, jwks("k2")),
+        (StatusCode::OK, "<html>".to_owned()),
+        (StatusCode::OK, "{}".to_owned()),
+        (StatusCode::OK, r#"{"keys": []}"#.to_owned()),
+        (
+            StatusCode::OK,
+            r#"{"keys": [{"kty": "new", "kid": "k2"}]}"#.to_owned(),
+        ),
+        (StatusCode::OK, format!("{padding}{}", jwks("k2"))),
+    ] {
+        let before = issuer.asked();
+        issuer.publish(answered, text.clone());
+        let text = text.trim();
+        assert_eq!(status(&mut running, "k2"), 401, "{answered} {text}");
+        assert_eq!(issuer.asked(), before + 1, "{answered} {text}");
+        assert_eq!(status(&mut running, "k1"), 200, "{answered} {text}");
+    }
+    let mut mixed: Value = serde_json::from_str(&jwks("k2")).unwrap();
+    mixed["keys"]
+        .as_array_mut()
+        .unwrap()
+        .insert(0, json!({"kty": "new", "kid": "k3"}));
+    issuer.publish(StatusCode::OK, mixed.to_string());
+    assert_eq!(status(&mut running, "k2"), 200);
+}
+
+#[test]
+fn invented_key_ids_do_not_become_requests_to_the_issuer() {
+    let issuer = Issuer::open();
+    let mut running = issuer.trusted(NEVER, NEVER);
+    assert_eq!(status(&mut running, "k1"), 200);
+    let url = running.url(CONFIGURATION);
+    std::thread::scope(|scope| {
+        for client in 0..4 {
+            let url = &url;
+            scope.spawn(move || {
+                let config = ureq::Agent::config_builder().http_status_as_error(false);
+                let agent: ureq::Agent = config.build().into();
+                for n in 0..50 {
+                    let token = sign(&claims(), &format!("invented {client} {n}"));
+                    let request = agent
+                        .get(url)
+                        .header("authorization", format!("Bearer {token}"));
+                    assert_eq!(request.call().unwrap().status(), 401);
+                }
+            });
+        }
+    });
+    assert_eq!(issuer.asked(), 1);
+    assert_eq!(status(&mut running, "k1"), 200);
+}
+
+#[test]
+fn an_address_that_others_could_answer_for_is_refused_at_the_start() {
+    let directory = TempDir::new().unwrap();
+    let store = Location::Directory(directory.path().to_owned());
+    let mut options = Options::new("127.0.0.1:0".parse().unwrap(), store);
+    let url = "http://idp.example.com/keys".to_owned();
+    options.bearers = Some(bearers(JwksSource::Url(url)));
+    let started = Runtime::new().unwrap().block_on(Service::start(options));
+    assert_eq!(
+        started.unwrap_err().to_string(),
+        "`http://idp.example.com/keys`: http, expected https, or http on loopback"
+    );
 }
