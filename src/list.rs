@@ -438,6 +438,9 @@ impl<A: Family + Default, const N: usize> Lanes<A, N> {
 
     fn answer(&self, table: &Table<A>, listed: &mut [bool]) {
         let addresses = self.addresses.get(..self.count).unwrap_or_default();
+        if self.count == listed.len() {
+            return table.contains_each(addresses, listed);
+        }
         let mut answers = [false; N];
         table.contains_each(addresses, &mut answers);
         for (place, answer) in self.places.iter().zip(answers).take(self.count) {

@@ -29,7 +29,7 @@ impl Members4 {
         let mut lanes = [(0, 0); GROUP];
         let mut nodes = [0; GROUP];
         let mut count = 0;
-        for (at, (&address, answer)) in addresses.iter().zip(answers.iter_mut()).enumerate() {
+        for (at, (&address, answer)) in (0_u8..).zip(addresses.iter().zip(answers.iter_mut())) {
             *answer = false;
             let slot = self.slot(address);
             lanes[count] = (address, at);
@@ -40,26 +40,30 @@ impl Members4 {
         for (node, (address, _)) in nodes.iter_mut().zip(lanes) {
             *node = *node & COVERED | self.node(*address, *node);
         }
-        let mut buckets = [&EMPTY; GROUP];
+        // Copied, so that all are on their way before the first is looked into.
+        let mut buckets = [EMPTY; GROUP];
         for ((bucket, node), (address, _)) in buckets.iter_mut().zip(nodes).zip(lanes) {
             let hash = line::hash((address >> 8) as u8);
             let (lines, start) = self.arena.place(node);
             let line = lines.get(start + line::bucket(hash, arena::buckets(node)));
-            *bucket = line.unwrap_or(&EMPTY);
+            *bucket = *line.unwrap_or(&EMPTY);
         }
-        let mut markers = [0; GROUP];
-        for (lane, (address, at)) in lanes.iter().enumerate() {
+        // The lanes whose /24 has a marker, with it.
+        let mut markers = [(0, 0); GROUP];
+        let mut marker_count = 0;
+        for (lane, ((address, at), bucket)) in (0_u8..).zip(lanes.iter().zip(&buckets)) {
             let tag = line::tag(line::hash((address >> 8) as u8));
-            let is_host = buckets[lane].has(tag | *address as u16 & 0xff);
-            answers[*at] = is_host | (nodes[lane] & COVERED != 0);
-            markers[lane] = buckets[lane].marker(tag);
+            let is_covered = nodes[usize::from(lane)] & COVERED != 0;
+            answers[usize::from(*at)] = bucket.has(tag | *address as u16 & 0xff) | is_covered;
+            let marker = bucket.marker(tag);
+            markers[marker_count] = (lane, marker);
+            marker_count += usize::from(marker != 0);
         }
-        for (lane, (address, at)) in lanes.iter().enumerate() {
-            if markers[lane] != 0 {
-                let (lines, start) = self.arena.place(nodes[lane]);
-                let bitmaps = start + arena::buckets(nodes[lane]);
-                answers[*at] |= marked(markers[lane], lines, bitmaps, *address as u8);
-            }
+        for &(lane, marker) in &markers[..marker_count] {
+            let ((address, at), node) = (lanes[usize::from(lane)], nodes[usize::from(lane)]);
+            let (lines, start) = self.arena.place(node);
+            let bitmaps = start + arena::buckets(node);
+            answers[usize::from(at)] |= marked(marker, lines, bitmaps, address as u8);
         }
     }
 }
