@@ -18,7 +18,9 @@ pub struct Options {
     /// Where `/v1/decisions` and `/v1/authorize` listen; `None` is beside the API. They are never
     /// at both.
     pub decisions_listen: Option<SocketAddr>,
-    /// The certificates and the key that both listeners use; `None` is plain HTTP.
+    /// Where Envoy's `ext_authz` is answered over gRPC; `None` is nowhere.
+    pub ext_authz_listen: Option<SocketAddr>,
+    /// The certificates and the key that these listeners use; `None` is plain HTTP.
     pub tls: Option<TlsFiles>,
     /// Where everything is kept.
     pub store: Location,
@@ -94,6 +96,7 @@ impl Options {
         Self {
             listen,
             decisions_listen: None,
+            ext_authz_listen: None,
             tls: None,
             store,
             poll: Duration::from_secs(2),

@@ -39,6 +39,8 @@ pub struct Service {
     pub address: SocketAddr,
     /// Where decisions listen, when that is elsewhere.
     pub decisions_address: Option<SocketAddr>,
+    /// Where Envoy is answered over gRPC, when it is.
+    pub ext_authz_address: Option<SocketAddr>,
     /// The administrator token that was made because there was none; to be shown this once.
     pub administrator_token: Option<String>,
     store: Store,
@@ -58,8 +60,10 @@ impl Service {
     pub async fn start(options: Options) -> Result<Self, ServiceError> {
         let api_listener = listen(options.listen)?;
         let decisions_listener = options.decisions_listen.map(listen).transpose()?;
+        let ext_authz_listener = options.ext_authz_listen.map(listen).transpose()?;
         let address = local(&api_listener)?;
         let decisions_address = decisions_listener.as_ref().map(local).transpose()?;
+        let ext_authz_address = ext_authz_listener.as_ref().map(local).transpose()?;
         let tls = match &options.tls {
             Some(files) => Some(tls(files).await?),
             None => None,
@@ -107,6 +111,9 @@ impl Service {
                 api::administration(&app).merge(api::decisions(&app)),
             )),
         }
+        if let Some(listener) = ext_authz_listener {
+            routers.push((listener, api::ext_authz_alone(&app)));
+        }
         let mut tasks = Vec::new();
         for (listener, router) in routers {
             tasks.push(tokio::spawn(serve(
@@ -136,6 +143,7 @@ impl Service {
         Ok(Self {
             address,
             decisions_address,
+            ext_authz_address,
             administrator_token,
             store,
             handle,

@@ -7,6 +7,7 @@
 )]
 
 mod crash;
+mod ext_authz;
 mod readme;
 mod server;
 mod start;
