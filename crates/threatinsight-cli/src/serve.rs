@@ -42,6 +42,10 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "ADDRESS")]
     ext_authz: Option<SocketAddr>,
 
+    /// Where HAProxy's SPOE is answered, never over TLS
+    #[arg(long, value_name = "ADDRESS")]
+    spoe: Option<SocketAddr>,
+
     /// Where everything is kept
     #[command(flatten)]
     store: StoreArguments,
@@ -225,6 +229,7 @@ impl Serve {
         Ok(Options {
             decisions_listen: self.decisions_listen,
             ext_authz_listen: self.ext_authz,
+            spoe_listen: self.spoe,
             tls: tls.map(|(certificates, key)| TlsFiles { certificates, key }),
             feeds: self.feeds.iter().map(feed_file).collect::<Result<_, _>>()?,
             parse: ParseOptions {
@@ -293,6 +298,9 @@ fn announce(service: &Service) -> io::Result<()> {
     }
     if let Some(address) = service.ext_authz_address {
         writeln!(output, "ext_authz on {address}")?;
+    }
+    if let Some(address) = service.spoe_address {
+        writeln!(output, "spoe on {address}")?;
     }
     if let Some(token) = &service.administrator_token {
         writeln!(output, "administrator token, shown this once: {token}")?;

@@ -10,9 +10,11 @@ mod listed;
 mod logs;
 mod openapi;
 mod operations;
+mod spoe;
 mod zones;
 
 pub(crate) use self::feeds::check_name as check_feed_name;
+pub(crate) use self::spoe::agent as spoe_agent;
 
 use std::sync::Arc;
 

@@ -8,6 +8,7 @@ use axum::Router;
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use hyper_util::rt::TokioTimer;
+use threatinsight_spoe::Agent;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -41,10 +42,14 @@ pub struct Service {
     pub decisions_address: Option<SocketAddr>,
     /// Where Envoy is answered over gRPC, when it is.
     pub ext_authz_address: Option<SocketAddr>,
+    /// Where HAProxy is answered, when it is.
+    pub spoe_address: Option<SocketAddr>,
     /// The administrator token that was made because there was none; to be shown this once.
     pub administrator_token: Option<String>,
     store: Store,
     handle: Handle<SocketAddr>,
+    /// Ends what decides beside `handle`.
+    stop_spoe: watch::Sender<bool>,
     stop: watch::Sender<bool>,
     writer: JoinHandle<()>,
     tasks: Vec<JoinHandle<()>>,
@@ -61,9 +66,11 @@ impl Service {
         let api_listener = listen(options.listen)?;
         let decisions_listener = options.decisions_listen.map(listen).transpose()?;
         let ext_authz_listener = options.ext_authz_listen.map(listen).transpose()?;
+        let spoe_listener = options.spoe_listen.map(listen).transpose()?;
         let address = local(&api_listener)?;
         let decisions_address = decisions_listener.as_ref().map(local).transpose()?;
         let ext_authz_address = ext_authz_listener.as_ref().map(local).transpose()?;
+        let spoe_address = spoe_listener.as_ref().map(local).transpose()?;
         let tls = match &options.tls {
             Some(files) => Some(tls(files).await?),
             None => None,
@@ -135,6 +142,11 @@ impl Service {
             }
         };
         control.set_ready();
+        let (stop_spoe, spoe_stopped) = watch::channel(false);
+        if let Some(listener) = spoe_listener {
+            let agent = api::spoe_agent(&app);
+            tasks.push(tokio::spawn(serve_spoe(listener, agent, spoe_stopped)));
+        }
         let url = match options.store {
             Location::Postgres(url) => Some(url),
             Location::Directory(_) => None,
@@ -144,9 +156,11 @@ impl Service {
             address,
             decisions_address,
             ext_authz_address,
+            spoe_address,
             administrator_token,
             store,
             handle,
+            stop_spoe,
             stop,
             writer,
             tasks,
@@ -156,6 +170,7 @@ impl Service {
     /// Stops: no request is accepted any more, those under way are answered, the log is written.
     pub async fn stop(self) {
         self.handle.graceful_shutdown(Some(GRACE));
+        let _ = self.stop_spoe.send(true);
         let (mut servers, mut others) = (self.tasks, Vec::new());
         others.extend(servers.pop());
         for server in servers {
@@ -265,6 +280,29 @@ async fn serve(
     };
     if let Err(error) = served {
         tracing::error!(%error, "a listener ended");
+    }
+}
+
+/// Answers HAProxy until `stop` says so, and what it asked by then within the grace.
+async fn serve_spoe(listener: TcpListener, agent: Agent, mut stop: watch::Receiver<bool>) {
+    let listener = match tokio::net::TcpListener::from_std(listener) {
+        Ok(listener) => listener,
+        Err(error) => {
+            tracing::error!(%error, "a listener ended");
+            return;
+        }
+    };
+    let mut stopped = stop.clone();
+    let grace = async {
+        let _ = stopped.wait_for(|stop| *stop).await;
+        tokio::time::sleep(GRACE).await;
+    };
+    let stop = async move {
+        let _ = stop.wait_for(|stop| *stop).await;
+    };
+    tokio::select! {
+        () = agent.serve(listener, stop) => {}
+        () = grace => {}
     }
 }
 

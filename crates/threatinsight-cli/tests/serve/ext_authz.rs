@@ -2,14 +2,12 @@
 
 use std::io::BufRead as _;
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use envoy_types::pb::envoy::config::core::v3::address::Address;
 use envoy_types::pb::envoy::config::core::v3::{self as core, SocketAddress};
 use envoy_types::pb::envoy::service::auth::v3::attribute_context::{HttpRequest, Peer, Request};
 use envoy_types::pb::envoy::service::auth::v3::authorization_client::AuthorizationClient;
 use envoy_types::pb::envoy::service::auth::v3::{AttributeContext, CheckRequest};
-use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tonic::Code;
@@ -44,27 +42,6 @@ fn check(client: &str) -> CheckRequest {
             }),
             ..AttributeContext::default()
         }),
-    }
-}
-
-/// The events that `server` logged for `actor`, once there is one.
-fn events(server: &Server, actor: &str) -> Vec<Value> {
-    let query = format!("/api/v1/logs?filter=actor.id%20eq%20%22{actor}%22");
-    let started = Instant::now();
-    loop {
-        let (_, events) = ask(
-            &agent(),
-            "GET",
-            &format!("{}{query}", server.url),
-            TOKEN,
-            "",
-        )
-        .unwrap();
-        let events = events.as_array().unwrap();
-        if !events.is_empty() || started.elapsed() > Duration::from_secs(20) {
-            return events.clone();
-        }
-        std::thread::sleep(Duration::from_millis(10));
     }
 }
 
@@ -107,7 +84,7 @@ fn envoy_is_answered_by_the_engine_that_the_api_changes() {
     assert_eq!(code("198.51.100.7"), Ok(Code::Ok.into()));
     assert_eq!(code("garbage"), Err(Code::InvalidArgument));
 
-    let events = events(&server, "203.0.113.7");
+    let events = server.events("203.0.113.7");
     assert_eq!(events.len(), 1, "{events:?}");
     assert_eq!(events[0]["outcome"]["result"], "DENY");
     assert_eq!(events[0]["client"]["userAgent"]["rawUserAgent"], "curl/8");

@@ -10,5 +10,6 @@ mod crash;
 mod ext_authz;
 mod readme;
 mod server;
+mod spoe;
 mod start;
 mod tls;
