@@ -66,6 +66,7 @@ impl Running {
         let stream = TcpStream::connect(self.address).unwrap();
         let limit = Some(Duration::from_secs(30));
         stream.set_read_timeout(limit).unwrap();
+        stream.set_write_timeout(limit).unwrap();
         Connection(stream)
     }
 }
@@ -94,7 +95,13 @@ impl Connection {
 
     /// Sends as much as the peer takes before it closes; whether it closed.
     pub(crate) fn send_until_closed(&mut self, bytes: &[u8], times: usize) -> bool {
-        (0..times).any(|_| self.0.write_all(bytes).is_err())
+        (0..times).any(|_| match self.0.write_all(bytes) {
+            Ok(()) => false,
+            Err(error) => {
+                assert_ne!(error.kind(), io::ErrorKind::WouldBlock, "still open");
+                true
+            }
+        })
     }
 
     pub(crate) fn receive(&mut self) -> Received {
