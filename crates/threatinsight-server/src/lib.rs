@@ -15,8 +15,8 @@
 //! survives a crash, what does not compile is not stored, and what is not stored is not served.
 //!
 //! `/v1/authorize` takes no token, because a gateway forwards the `Authorization` header of its
-//! client, nor do gRPC and SPOP: whoever reaches the listener may ask. Give it a listener of its own that only gateways
-//! reach.
+//! client, and neither do gRPC and SPOP: whoever reaches the listener may ask. Give each a listener
+//! that only gateways reach.
 //!
 //! ```
 //! use threatinsight_server::{Location, Options, Service};

@@ -48,7 +48,7 @@ pub struct Service {
     pub administrator_token: Option<String>,
     store: Store,
     handle: Handle<SocketAddr>,
-    /// Ends what decides beside `handle`.
+    /// Ends what `handle` does not.
     stop_spoe: watch::Sender<bool>,
     stop: watch::Sender<bool>,
     writer: JoinHandle<()>,
@@ -264,10 +264,15 @@ async fn serve(
         ($server:expr) => {
             match $server {
                 Ok(mut server) => {
-                    let mut http = server.http_builder().http1();
-                    http.timer(TokioTimer::new())
+                    let http = server.http_builder();
+                    http.http1()
+                        .timer(TokioTimer::new())
                         .header_read_timeout(timeout)
                         .max_buf_size(HEAD_LIMIT);
+                    // A gateway that vanished without a word is noticed.
+                    http.http2()
+                        .timer(TokioTimer::new())
+                        .keep_alive_interval(timeout);
                     server.handle(handle).serve(service).await
                 }
                 Err(error) => Err(error),
@@ -284,25 +289,25 @@ async fn serve(
 }
 
 /// Answers HAProxy until `stop` says so, and what it asked by then within the grace.
-async fn serve_spoe(listener: TcpListener, agent: Agent, mut stop: watch::Receiver<bool>) {
+async fn serve_spoe(listener: TcpListener, agent: Agent, stop: watch::Receiver<bool>) {
     let listener = match tokio::net::TcpListener::from_std(listener) {
         Ok(listener) => listener,
-        Err(error) => {
-            tracing::error!(%error, "a listener ended");
-            return;
-        }
+        Err(error) => return tracing::error!(%error, "a listener ended"),
     };
-    let mut stopped = stop.clone();
     let grace = async {
-        let _ = stopped.wait_for(|stop| *stop).await;
+        told(stop.clone()).await;
         tokio::time::sleep(GRACE).await;
     };
-    let stop = async move {
-        let _ = stop.wait_for(|stop| *stop).await;
-    };
     tokio::select! {
-        () = agent.serve(listener, stop) => {}
+        () = agent.serve(listener, told(stop.clone())) => {}
         () = grace => {}
+    }
+}
+
+/// Waits until `stop` says so; a service that was dropped never does.
+async fn told(mut stop: watch::Receiver<bool>) {
+    if stop.wait_for(|stop| *stop).await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 
