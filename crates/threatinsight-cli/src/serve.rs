@@ -40,6 +40,14 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "ADDRESS")]
     decisions_listen: Option<SocketAddr>,
 
+    /// Where Envoy's `ext_authz` is answered over gRPC, with TLS when the API has it
+    #[arg(long, value_name = "ADDRESS")]
+    ext_authz: Option<SocketAddr>,
+
+    /// Where HAProxy's SPOE is answered, never over TLS
+    #[arg(long, value_name = "ADDRESS")]
+    spoe: Option<SocketAddr>,
+
     /// Where everything is kept
     #[command(flatten)]
     store: StoreArguments,
@@ -231,6 +239,8 @@ impl Serve {
         let issuer = self.issuer.clone().zip(self.audience.clone());
         Ok(Options {
             decisions_listen: self.decisions_listen,
+            ext_authz_listen: self.ext_authz,
+            spoe_listen: self.spoe,
             tls: tls.map(|(certificates, key)| TlsFiles { certificates, key }),
             feeds: self.feeds.iter().map(feed_file).collect::<Result<_, _>>()?,
             parse: ParseOptions {
@@ -301,6 +311,12 @@ fn announce(service: &Service) -> io::Result<()> {
     writeln!(output, "listening on {}", service.address)?;
     if let Some(address) = service.decisions_address {
         writeln!(output, "decisions on {address}")?;
+    }
+    if let Some(address) = service.ext_authz_address {
+        writeln!(output, "ext_authz on {address}")?;
+    }
+    if let Some(address) = service.spoe_address {
+        writeln!(output, "spoe on {address}")?;
     }
     if let Some(token) = &service.administrator_token {
         writeln!(output, "administrator token, shown this once: {token}")?;

@@ -3,15 +3,18 @@
 mod body;
 mod configuration;
 mod decisions;
+mod ext_authz;
 mod feeds;
 mod links;
 mod listed;
 mod logs;
 mod openapi;
 mod operations;
+mod spoe;
 mod zones;
 
 pub(crate) use self::feeds::check_name as check_feed_name;
+pub(crate) use self::spoe::agent as spoe_agent;
 
 use std::sync::Arc;
 
@@ -69,6 +72,13 @@ pub(crate) fn decisions(app: &Arc<App>) -> Router {
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(from_fn_with_state(Arc::clone(app), judge_when_ready))
         .with_state(Arc::clone(app))
+}
+
+/// What Envoy asks over gRPC, on a listener of its own.
+pub(crate) fn ext_authz_alone(app: &Arc<App>) -> Router {
+    let routes =
+        ext_authz::routes(app).layer(from_fn_with_state(Arc::clone(app), judge_when_ready));
+    routes.merge(operations::health(app))
 }
 
 /// Until the first snapshot is served there is nothing to judge by; nor may a body arrive for ever.

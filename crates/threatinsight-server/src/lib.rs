@@ -7,14 +7,16 @@
 //! |---|---|
 //! | administration | `/api/v1/threats/configuration`, `/api/v1/zones`, `/api/v1/logs`, `/v1/feeds`, `/v1/listed`, `/metrics`, `/openapi.json` |
 //! | decisions, the same unless an option names another | `/v1/decisions`, `/v1/authorize` |
-//! | both | `/livez`, `/readyz` |
+//! | gRPC for Envoy, when an option says where | `envoy.service.auth.v3.Authorization` |
+//! | SPOP for HAProxy, when an option says where | the agent of `threatinsight-spoe` |
+//! | all but the last | `/livez`, `/readyz` |
 //!
 //! A change is decided, compiled, stored, served and answered, in this order: what is answered
 //! survives a crash, what does not compile is not stored, and what is not stored is not served.
 //!
 //! `/v1/authorize` takes no token, because a gateway forwards the `Authorization` header of its
-//! client: whoever reaches the listener may ask. Give it a listener of its own that only gateways
-//! reach.
+//! client, and neither do gRPC and SPOP: whoever reaches the listener may ask. Give each a listener
+//! that only gateways reach.
 //!
 //! ```
 //! use threatinsight_server::{Location, Options, Service};

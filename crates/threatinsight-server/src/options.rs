@@ -18,8 +18,12 @@ pub struct Options {
     /// Where `/v1/decisions` and `/v1/authorize` listen; `None` is beside the API. They are never
     /// at both.
     pub decisions_listen: Option<SocketAddr>,
-    /// The certificates and the key that both listeners use; `None` is plain HTTP.
+    /// Where Envoy's `ext_authz` is answered over gRPC; `None` is nowhere.
+    pub ext_authz_listen: Option<SocketAddr>,
+    /// The certificates and the key that the listeners above use; `None` is plain HTTP.
     pub tls: Option<TlsFiles>,
+    /// Where HAProxy's SPOE is answered, never over TLS; `None` is nowhere.
+    pub spoe_listen: Option<SocketAddr>,
     /// Where everything is kept.
     pub store: Location,
     /// How often the store is asked for changes of other instances. Default: two seconds.
@@ -95,7 +99,9 @@ impl Options {
         Self {
             listen,
             decisions_listen: None,
+            ext_authz_listen: None,
             tls: None,
+            spoe_listen: None,
             store,
             poll: Duration::from_secs(2),
             feeds: Vec::new(),

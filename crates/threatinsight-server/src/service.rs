@@ -8,6 +8,7 @@ use axum::Router;
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use hyper_util::rt::TokioTimer;
+use threatinsight_spoe::Agent;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -39,10 +40,16 @@ pub struct Service {
     pub address: SocketAddr,
     /// Where decisions listen, when that is elsewhere.
     pub decisions_address: Option<SocketAddr>,
+    /// Where Envoy is answered over gRPC, when it is.
+    pub ext_authz_address: Option<SocketAddr>,
+    /// Where HAProxy is answered, when it is.
+    pub spoe_address: Option<SocketAddr>,
     /// The administrator token that was made because there was none; to be shown this once.
     pub administrator_token: Option<String>,
     store: Store,
     handle: Handle<SocketAddr>,
+    /// Ends what `handle` does not.
+    stop_spoe: watch::Sender<bool>,
     stop: watch::Sender<bool>,
     servers: Vec<JoinHandle<()>>,
     /// What goes on until the last request is answered: the log's writer, and what keeps up.
@@ -59,8 +66,12 @@ impl Service {
     pub async fn start(options: Options) -> Result<Self, ServiceError> {
         let api_listener = listen(options.listen)?;
         let decisions_listener = options.decisions_listen.map(listen).transpose()?;
+        let ext_authz_listener = options.ext_authz_listen.map(listen).transpose()?;
+        let spoe_listener = options.spoe_listen.map(listen).transpose()?;
         let address = local(&api_listener)?;
         let decisions_address = decisions_listener.as_ref().map(local).transpose()?;
+        let ext_authz_address = ext_authz_listener.as_ref().map(local).transpose()?;
+        let spoe_address = spoe_listener.as_ref().map(local).transpose()?;
         let tls = match &options.tls {
             Some(files) => Some(tls(files).await?),
             None => None,
@@ -117,6 +128,9 @@ impl Service {
                 api::administration(&app).merge(api::decisions(&app)),
             )),
         }
+        if let Some(listener) = ext_authz_listener {
+            routers.push((listener, api::ext_authz_alone(&app)));
+        }
         let mut servers = Vec::new();
         for (listener, router) in routers {
             servers.push(tokio::spawn(serve(
@@ -138,6 +152,11 @@ impl Service {
             }
         };
         control.set_ready();
+        let (stop_spoe, spoe_stopped) = watch::channel(false);
+        if let Some(listener) = spoe_listener {
+            let agent = api::spoe_agent(&app);
+            servers.push(tokio::spawn(serve_spoe(listener, agent, spoe_stopped)));
+        }
         let url = match options.store {
             Location::Postgres(url) => Some(url),
             Location::Directory(_) => None,
@@ -146,9 +165,12 @@ impl Service {
         Ok(Self {
             address,
             decisions_address,
+            ext_authz_address,
+            spoe_address,
             administrator_token,
             store,
             handle,
+            stop_spoe,
             stop,
             servers,
             background,
@@ -158,6 +180,7 @@ impl Service {
     /// Stops: no request is accepted any more, those under way are answered, the log is written.
     pub async fn stop(self) {
         self.handle.graceful_shutdown(Some(GRACE));
+        let _ = self.stop_spoe.send(true);
         for server in self.servers {
             let _ = server.await;
         }
@@ -248,10 +271,15 @@ async fn serve(
         ($server:expr) => {
             match $server {
                 Ok(mut server) => {
-                    let mut http = server.http_builder().http1();
-                    http.timer(TokioTimer::new())
+                    let http = server.http_builder();
+                    http.http1()
+                        .timer(TokioTimer::new())
                         .header_read_timeout(timeout)
                         .max_buf_size(HEAD_LIMIT);
+                    // A gateway that vanished without a word is noticed.
+                    http.http2()
+                        .timer(TokioTimer::new())
+                        .keep_alive_interval(timeout);
                     server.handle(handle).serve(service).await
                 }
                 Err(error) => Err(error),
@@ -264,6 +292,29 @@ async fn serve(
     };
     if let Err(error) = served {
         tracing::error!(%error, "a listener ended");
+    }
+}
+
+/// Answers HAProxy until `stop` says so, and what it asked by then within the grace.
+async fn serve_spoe(listener: TcpListener, agent: Agent, stop: watch::Receiver<bool>) {
+    let listener = match tokio::net::TcpListener::from_std(listener) {
+        Ok(listener) => listener,
+        Err(error) => return tracing::error!(%error, "a listener ended"),
+    };
+    let grace = async {
+        told(stop.clone()).await;
+        tokio::time::sleep(GRACE).await;
+    };
+    tokio::select! {
+        () = agent.serve(listener, told(stop.clone())) => {}
+        () = grace => {}
+    }
+}
+
+/// Waits until `stop` says so; a service that was dropped never does.
+async fn told(mut stop: watch::Receiver<bool>) {
+    if stop.wait_for(|stop| *stop).await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 

@@ -29,8 +29,9 @@ impl Default for ChainSource {
 }
 
 impl ChainSource {
-    /// Judges the chain that `headers` and the peer make.
-    pub(crate) fn judge<T>(
+    /// Calls `judge` with the chain that `headers` and the peer make: what the layer does, for
+    /// hosts that are no tower service.
+    pub fn judge<T>(
         &self,
         peer: Option<IpAddr>,
         headers: &HeaderMap,

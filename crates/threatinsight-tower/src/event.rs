@@ -59,7 +59,9 @@ pub struct Facts {
 }
 
 impl Facts {
-    pub(crate) fn of(decision: &Decision<'_>, generation: u64) -> Self {
+    /// The facts of a decision by the snapshot of `generation`.
+    #[must_use]
+    pub fn of(decision: &Decision<'_>, generation: u64) -> Self {
         let threat = decision.threat;
         Self {
             verdict: decision.verdict,

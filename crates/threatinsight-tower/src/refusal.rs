@@ -1,9 +1,5 @@
 //! The answer to a request that is blocked.
 
-use std::hash::{BuildHasher as _, RandomState};
-use std::sync::LazyLock;
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Response, StatusCode};
 
@@ -42,32 +38,17 @@ pub struct AccessDenied;
 
 impl<B: From<String>> Refuse<B> for AccessDenied {
     fn refuse(&self, _: &Event<'_>) -> Response<B> {
-        let id = error_id();
-        let body = format!(
-            "{{\"errorCode\":\"E0000006\",\
-             \"errorSummary\":\"You do not have permission to perform the requested action\",\
-             \"errorLink\":\"E0000006\",\"errorId\":\"{id}\",\"errorCauses\":[]}}"
-        );
-        let mut response = Response::new(body.into());
+        let mut response = Response::new(threatinsight_access_denied::body().into());
         *response.status_mut() = StatusCode::FORBIDDEN;
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static(threatinsight_access_denied::CONTENT_TYPE),
+        );
         headers.insert(
             CACHE_CONTROL,
-            HeaderValue::from_static("no-cache, no-store"),
+            HeaderValue::from_static(threatinsight_access_denied::CACHE_CONTROL),
         );
         response
     }
-}
-
-/// `oae` and 22 digits: a number of this process, and one that tells processes apart.
-fn error_id() -> String {
-    static PROCESS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    format!(
-        "oae{:016x}{:06x}",
-        PROCESS.hash_one(number),
-        number & 0xff_ffff
-    )
 }

@@ -7,8 +7,10 @@
 )]
 
 mod crash;
+mod ext_authz;
 mod readme;
 mod server;
+mod spoe;
 mod start;
 mod stop;
 mod tls;

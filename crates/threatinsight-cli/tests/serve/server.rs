@@ -3,7 +3,8 @@
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use ureq::Agent;
@@ -66,6 +67,22 @@ impl Server {
             child,
             url: format!("http://{address}"),
             said,
+        }
+    }
+
+    /// The events that it logged for `actor`, once there is one: decisions are logged behind the
+    /// request.
+    pub(crate) fn events(&self, actor: &str) -> Vec<Value> {
+        let query = format!("filter=actor.id%20eq%20%22{actor}%22");
+        let url = format!("{}/api/v1/logs?{query}", self.url);
+        let started = Instant::now();
+        loop {
+            let (_, events) = ask(&agent(), "GET", &url, TOKEN, "").unwrap();
+            let events = events.as_array().unwrap();
+            if !events.is_empty() || started.elapsed() > Duration::from_secs(20) {
+                return events.clone();
+            }
+            thread::sleep(Duration::from_millis(10));
         }
     }
 

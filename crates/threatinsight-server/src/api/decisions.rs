@@ -176,7 +176,8 @@ fn judge<'a>(
     }
 }
 
-fn observe(
+/// Counts a decision, and leaves it to the log when it is one to log.
+pub(super) fn observe(
     app: &App,
     decision: &Decision<'_>,
     chain: &Chain<'_>,
