@@ -1,12 +1,12 @@
 //! Whether an IPv6 address is listed: planes say whether to look, and one cache line answers.
 //!
-//! **Planes.** The first 16 bits index a directory (prefixes of at most 16 bits are a flag in it); each /16 has a small
-//! hash table of its /28s, with three bits for each of their /32s: something of 48 bits or longer beneath, something of
-//! 33 to 47, listed whole. An address of a network that nobody lists ends here.
+//! **Planes.** The first 16 bits index a directory (prefixes of at most 16 bits are a flag in it); each /16 has a map of
+//! its listed /28s and a small hash table of its /32s, with three bits for each of their /36s: something of 48 bits or
+//! longer beneath, something of 37 to 47, listed whole. An address of a network that nobody lists ends here.
 //!
-//! **Lines.** Every prefix longer than 32 bits is kept, exactly, in one of two hash tables of cache lines: 48 bits and
-//! longer in the line chosen by the first 48 bits, so that one line holds all of a /48, the few others apart in a table
-//! that is small enough to stay in a cache (33..40 by 32 bits, 40..48 by 40):
+//! **Lines.** Every prefix longer than 36 bits is kept, exactly, in one of two hash tables of cache lines: 48 bits and
+//! longer in the line chosen by the first 48 bits, so that one line holds all of a /48, the few others by 40 bits in a
+//! table that is small enough to stay in a cache (one of 37 to 39 bits in each of its /40s):
 //!
 //! ```text
 //! line    kinds 7 × 8 │ marked 1 │ passers 7 │ cells 7 × 64
@@ -35,7 +35,7 @@ use planes::Planes;
 
 /// The lengths of the prefixes in one table of lines.
 type Lengths = RangeInclusive<u8>;
-const MIDDLE: Lengths = 33..=47;
+const MIDDLE: Lengths = 37..=47;
 const LONG: Lengths = 48..=128;
 
 /// The listed IPv6 addresses.
@@ -54,14 +54,9 @@ impl Members6 {
             planes::Look::Listed => true,
             planes::Look::Nothing => false,
             planes::Look::Beneath { long, middle } => {
-                long && self.long.contain(address, 48) || middle && self.middle(address)
+                long && self.long.contain(address, 48) || middle && self.middle.contain(address, 40)
             }
         }
-    }
-
-    #[inline(never)]
-    fn middle(&self, address: u128) -> bool {
-        self.middle.contain(address, 40) || self.middle.contain(address, 32)
     }
 
     /// Heap bytes.

@@ -70,8 +70,8 @@ fn reader((list, addresses): (List, Vec<IpAddr>)) -> (Reader, Vec<IpAddr>) {
 #[library_benchmark]
 #[bench::hits_ipv4(args = (hits4(),), config = limit(95_914))]
 #[bench::misses_ipv4(args = (misses4(),), config = limit(27_295))]
-#[bench::hits_ipv6(args = (hits6(),), config = limit(523_923))]
-#[bench::misses_ipv6(args = (misses6(),), config = limit(64_162))]
+#[bench::hits_ipv6(args = (hits6(),), config = limit(204_591))]
+#[bench::misses_ipv6(args = (misses6(),), config = limit(44_960))]
 fn contains((list, addresses): (List, Vec<IpAddr>)) -> (List, Vec<IpAddr>) {
     let listed = addresses.iter().filter(|address| list.contains(**address));
     black_box(listed.count());

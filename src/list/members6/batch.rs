@@ -58,7 +58,7 @@ impl Members6 {
                 line.covers(address) || !lane.is_all && self.long.search(address, 48)
             });
             if let Some(answer) = answers.get_mut(lane.at) {
-                *answer = is_listed || lane.middle && self.middle(address);
+                *answer = is_listed || lane.middle && self.middle.contain(address, 40);
             }
         }
     }

@@ -7,7 +7,7 @@
 use super::{
     LONG, Lengths, MIDDLE, Members6,
     line::Line,
-    lines::{Lines, PAGE, Shape, Writable},
+    lines::{Lines, PAGE, Shape, Writable, places},
     planes::Planes,
 };
 use crate::list::blocks::{Blocks, Placed};
@@ -45,7 +45,8 @@ impl Lines {
             let prefixes = prefixes.iter().copied();
             prefixes.filter(|(_, length)| lengths.contains(length))
         };
-        let cells: usize = ours().map(|(_, length)| 1 + usize::from(length > 64)).sum();
+        let cells = |(bits, length)| places(bits, length).count() + usize::from(length > 64);
+        let cells: usize = ours().map(cells).sum();
         let mut pages = cells * 100 / FILL / CELLS_PER_LINE / PAGE + 2;
         // The markers of crowded networks are not known beforehand.
         let mut seed = 0;

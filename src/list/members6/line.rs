@@ -172,14 +172,19 @@ impl Line {
         true
     }
 
-    /// Takes `item` out; it is here.
+    /// Takes `item` out; it is here. Only one of it: what is filed in several places may be here twice.
     pub(super) fn remove(&mut self, item: Item) {
-        let mut left = Self::EMPTY;
-        left.kinds |= self.passers() * PASSER;
-        for kept in self.items().filter(|other| *other != item) {
-            left.push(kept);
+        let before = *self;
+        self.kinds = EACH | (self.passers() * PASSER);
+        self.cells = [0; CELLS];
+        let mut is_out = false;
+        for other in before.items() {
+            if other == item && !is_out {
+                is_out = true;
+            } else {
+                self.push(other);
+            }
         }
-        *self = left;
     }
 
     /// Everything in the line.

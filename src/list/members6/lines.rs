@@ -124,6 +124,9 @@ pub(super) trait Writable {
 
     /// Files a prefix that is not there yet.
     fn insert(&mut self, bits: u128, length: u8) {
+        for bits_there in places(bits, length).skip(1) {
+            self.push(Item::Prefix { bits, length }, bits_there, 40);
+        }
         let mut filed = first_level(length);
         loop {
             let group = self.group(bits, filed);
@@ -141,6 +144,9 @@ pub(super) trait Writable {
 
     /// Takes a prefix out; it is there.
     fn remove(&mut self, bits: u128, length: u8) {
+        for bits_there in places(bits, length).skip(1) {
+            self.take(Item::Prefix { bits, length }, bits_there, 40);
+        }
         let mut filed = first_level(length);
         while let Some(by) = self.group(bits, filed).levels_up_to(length) {
             filed = by;
@@ -276,11 +282,13 @@ pub(super) trait Writable {
 
 /// The level at which the search for a prefix of `length` bits starts.
 pub(super) fn first_level(length: u8) -> u8 {
-    match length {
-        0..40 => 32,
-        40..48 => 40,
-        48.. => 48,
-    }
+    if length < 48 { 40 } else { 48 }
+}
+
+/// The networks whose lines a prefix is filed in: itself, or its /40s if it is shorter than that.
+pub(super) fn places(bits: u128, length: u8) -> impl Iterator<Item = u128> {
+    let last = (1 << 40_u8.saturating_sub(length)) - 1;
+    (0..=last).map(move |place: u128| bits | place << 88)
 }
 
 /// What is filed under some network at one level.
