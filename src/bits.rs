@@ -25,6 +25,8 @@ pub(crate) trait Bits: Copy + Ord + Into<u128> + Debug + Send + Sync + 'static {
     fn from_words(words: &[u32]) -> Self;
     /// Appends the address to `words`.
     fn to_words(self, words: &mut Vec<u32>);
+    /// How many of the addresses in `words`, which ascend, are below `limit`.
+    fn below(words: &[u32], limit: Self) -> usize;
     /// The first `length` bits, the rest cleared.
     #[must_use]
     fn masked(self, length: u8) -> Self;
@@ -59,6 +61,10 @@ impl Bits for u32 {
     #[inline]
     fn to_words(self, words: &mut Vec<u32>) {
         words.push(self);
+    }
+    #[inline]
+    fn below(words: &[u32], limit: Self) -> usize {
+        words.partition_point(|word| *word < limit)
     }
     #[inline]
     fn masked(self, length: u8) -> Self {
@@ -107,6 +113,11 @@ impl Bits for u128 {
             (self >> 32) as u32,
             self as u32,
         ]);
+    }
+    #[inline]
+    fn below(words: &[u32], limit: Self) -> usize {
+        let (addresses, _) = words.as_chunks::<4>();
+        addresses.partition_point(|words| Self::from_words(words) < limit)
     }
     #[inline]
     fn masked(self, length: u8) -> Self {

@@ -1,8 +1,8 @@
 //! Every entry of one family with its attributes: read on a hit, by explain and by updates.
 //!
-//! The first bits of an address choose a slot of the directory, as many bits as give a slot some [`AIM`] rows. A slot
+//! The first bits of an address choose a slot of the directory, as many bits as give a slot some [`SLOT`] rows. A slot
 //! refers to a leaf of at most [`LEAF`] rows, or to a node that branches on as many further bits as spread its rows
-//! over such leaves; a node skips the bits that everything beneath it shares, and keeps the rows too short for its
+//! over such leaves ([`AIM`] for each child); a node skips the bits that everything beneath it shares, and keeps the rows too short for its
 //! children in a leaf of its own. Rows too short for the directory are in a tree of their own:
 //!
 //! ```text
@@ -38,11 +38,15 @@ pub(crate) use update::{Change, Changes, Kind};
 pub(crate) use walk::Covering;
 
 /// The most rows in a leaf.
-const LEAF: usize = 48;
-/// How many rows a leaf gets on average when a node is built.
-const AIM: usize = 16;
-/// A node with fewer rows than this becomes a leaf again.
-const COLLAPSE: u32 = 24;
+const LEAF: usize = 64;
+/// How many rows a child gets on average when a node is built.
+const AIM: usize = 8;
+/// The most bits a node branches on.
+const MOST: u8 = 10;
+/// A node with at most as many rows as this becomes a leaf again.
+const COLLAPSE: u32 = 32;
+/// How many rows a slot gets on average.
+const SLOT: usize = 16;
 /// The first bits of an address choose a page, and as many as this a slot of it.
 const PAGE: u8 = 9;
 /// The most bits that choose a page and a slot.
@@ -113,7 +117,13 @@ impl Page {
     }
 
     fn slot(&self, at: usize) -> Slot {
-        self.slots().nth(at).unwrap_or(Slot::NONE)
+        match (self.references.get(at), self.earliest.get(at)) {
+            (Some(&reference), Some(&earliest)) => Slot {
+                reference,
+                earliest,
+            },
+            (None, _) | (_, None) => Slot::NONE,
+        }
     }
 
     fn set(&mut self, at: usize, slot: Slot) {

@@ -77,13 +77,13 @@ impl<'s> Threat<'s> {
 
     /// Adds the rows that count; whether there is one.
     fn add<A: Bits>(&mut self, rows: Covering<'s, A>) -> bool {
-        let mut any = false;
-        for row in rows.filter(|row| self.scope.admits(row)) {
-            any = true;
+        let scope = self.scope;
+        let admitted = rows.filter(|row| scope.admits(row));
+        admitted.fold(false, |_, row| {
             self.level = self.level.max(row.attributes.level());
             self.patterns = self.patterns.union(row.attributes.patterns());
-        }
-        any
+            true
+        })
     }
 
     /// The highest level of the entries.

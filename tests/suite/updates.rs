@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use proptest::prelude::*;
 use threatinsight::{
-    Action, Delta, Engine, Entry, Feed, Level, List, Pattern, Policy, Prefix, Request, Timestamp,
-    Verdict,
+    Action, Delta, Engine, Entry, Feed, Level, List, Pattern, Policy, Prefix, Request, Threat,
+    Timestamp, Verdict,
 };
 
 const FEEDS: [&str; 3] = ["alpha", "beta", "gamma"];
@@ -511,6 +511,24 @@ fn a_list_that_grows_and_shrinks_by_updates_is_the_list_that_is_compiled() {
             "{} entries",
             list.len()
         );
+        let snapshot = Policy::new(Action::Block)
+            .compile(&[], Timestamp(0))
+            .unwrap();
+        let snapshot = snapshot.with_list(list.clone());
+        for (_, prefix, ..) in model.keys().step_by(1 + model.len() / 40) {
+            let address = prefix.address();
+            let covering = model
+                .keys()
+                .filter(|(_, prefix, ..)| prefix.contains(address));
+            let mut covering: Vec<_> = covering
+                .map(|(feed, prefix, ..)| (prefix.length(), *feed))
+                .collect();
+            covering.sort_unstable();
+            let decision = snapshot.evaluate(&Request::from(address));
+            let told = decision.threat.iter().flat_map(Threat::listings);
+            let told: Vec<_> = told.map(|l| (l.entry.prefix.length(), l.feed)).collect();
+            assert_eq!(told, covering, "{address} among {}", list.len());
+        }
         let expired = list.expire(Timestamp(13));
         let living = model
             .values()

@@ -80,7 +80,7 @@ fn contains((list, addresses): (List, Vec<IpAddr>)) -> (List, Vec<IpAddr>) {
 }
 
 #[library_benchmark]
-#[bench::hits_ipv4(args = (reader(hits4()),), config = limit(1_001_326))]
+#[bench::hits_ipv4(args = (reader(hits4()),), config = limit(1_072_954))]
 #[bench::misses_ipv4(args = (reader(misses4()),), config = limit(53_958))]
 fn evaluate((mut reader, addresses): (Reader, Vec<IpAddr>)) -> (Reader, Vec<IpAddr>) {
     for address in &addresses {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::arena::Arena;
 use super::node::Node;
-use super::{AIM, Entries, LEAF, PAGE, Page, Slot, WIDEST, leaf};
+use super::{AIM, Entries, LEAF, MOST, PAGE, Page, SLOT, Slot, WIDEST, leaf};
 use crate::bits::Bits;
 use crate::list::parallel;
 use crate::row::Row;
@@ -108,7 +108,7 @@ impl Arena {
             return self.leaf(rows);
         }
         let depth = common;
-        let stride = stride(rows.len()).min(8).min(A::WIDTH - depth);
+        let stride = stride(rows.len(), AIM).min(MOST).min(A::WIDTH - depth);
         let reach = depth + stride;
         let mut own = Vec::new();
         let mut children = vec![Slot::NONE; 1 << stride];
@@ -160,12 +160,12 @@ impl Arena {
 
 /// How many bits choose a slot when there are `count` rows.
 pub(super) fn directory(count: usize) -> u8 {
-    stride(count).clamp(PAGE, WIDEST)
+    stride(count, SLOT).clamp(PAGE, WIDEST)
 }
 
-/// The stride that spreads `count` rows over leaves of about [`AIM`].
-fn stride(count: usize) -> u8 {
-    (count / AIM).max(2).ilog2() as u8
+/// The stride that spreads `count` rows over parts of about `aim`.
+fn stride(count: usize, aim: usize) -> u8 {
+    (count / aim).max(2).ilog2() as u8
 }
 
 /// Pages with about as many rows in each part.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! leaf    chunk, and another while the one before says that more follows
-//! chunk   more 1 │ kinds 8 │ rows 8  ┆  kinds × (expires 4, feed 2, attributes 2)  ┆  rows × bits  ┆  rows × (length 1, kind 1)
+//! chunk   shortest 8 │ more 1 │ kinds 8 │ rows 8  ┆  kinds × (expires 4, feed 2, attributes 2)  ┆  rows × bits  ┆  rows × (length 1, kind 1)
 //! ```
 #![expect(
     clippy::cast_possible_truncation,
@@ -51,7 +51,8 @@ pub(super) fn write<A: Bits>(words: &mut Vec<u32>, rows: &[Row<A>]) {
                 .map(|at| tail(at) | tail(at + 1) << 16),
         );
         let more = if chunks.peek().is_some() { MORE } else { 0 };
-        words[head] = more | (count << 8 | chunk.len()) as u32;
+        let shortest = chunk.iter().map(|row| row.length).min().unwrap_or(0);
+        words[head] = u32::from(shortest) << 24 | more | (count << 8 | chunk.len()) as u32;
     }
 }
 
@@ -83,6 +84,8 @@ struct Chunk<'a, A> {
     kinds: &'a [[u32; 2]],
     bits: &'a [u32],
     tails: &'a [u32],
+    /// The length of its shortest prefix.
+    shortest: u8,
     more: bool,
     family: PhantomData<A>,
 }
@@ -92,6 +95,7 @@ impl<'a, A: Bits> Chunk<'a, A> {
         kinds: &[],
         bits: &[],
         tails: &[],
+        shortest: 0,
         more: false,
         family: PhantomData,
     };
@@ -108,6 +112,7 @@ impl<'a, A: Bits> Chunk<'a, A> {
             kinds: kinds.as_chunks().0,
             bits,
             tails,
+            shortest: (head >> 24) as u8,
             more: head & MORE != 0,
             family: PhantomData,
         };
@@ -140,18 +145,23 @@ impl<'a, A: Bits> Rows<'a, A> {
     #[inline]
     pub(super) fn covering(&mut self, address: A) -> Option<Row<A>> {
         loop {
+            if self.at == 0 {
+                // What comes before is too far away even for the shortest.
+                let first = address.masked(self.chunk.shortest);
+                self.at = A::below(self.chunk.bits, first);
+            }
             while let Some(bits) = self.chunk.bits.get(self.at * A::WORDS..)
                 && !bits.is_empty()
             {
                 let bits = A::from_words(bits);
                 if bits > address {
-                    // Rows are in order: none that follows can.
-                    *self = Self::NONE;
+                    // None that follows can, in this chunk or another.
+                    self.at = CHUNK;
+                    self.chunk.more = false;
                     return None;
                 }
-                let at = self.at;
+                let tail = self.tail(self.at);
                 self.at += 1;
-                let tail = self.tail(at);
                 if address.masked((tail >> 8) as u8) == bits {
                     return Some(self.row(bits, tail));
                 }

@@ -19,6 +19,8 @@ use crate::row::Row;
 
 /// About how many words a change writes, its leaf and its share of the nodes.
 const EACH: usize = 64;
+/// The most words that an update makes room for before it needs them.
+const ROOM: usize = 1 << 20;
 
 /// What to do with a row.
 #[derive(Clone, Copy, Debug)]
@@ -74,7 +76,7 @@ impl<A: Bits> Entries<A> {
             spare: Vec::new(),
         };
         let mut next = self.clone();
-        next.arena.reserve(changes.len() * EACH);
+        next.arena.reserve((changes.len() * EACH).min(ROOM));
         next.change(changes, &mut done);
         next.count = next.count + done.added - done.removed;
         let best = directory(next.count);

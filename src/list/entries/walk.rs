@@ -20,6 +20,7 @@ impl<A: Bits> Entries<A> {
         let page = self.pages.get(page);
         let long = page.and_then(|page| page.references.get(at));
         let long = long.copied().unwrap_or(Reference::NONE);
+        // Nearly no address is covered by a prefix this short.
         let (next, then) = if page.is_some_and(|page| page.is_covered(at)) {
             (self.short.reference, long)
         } else {
@@ -132,8 +133,9 @@ impl<A: Bits> Overlap<'_, A> {
                 let shorter = row.length.min(length);
                 row.length <= longest && row.bits().masked(shorter) == bits.masked(shorter)
             };
-            let mut rows = Rows::new(words).filter(overlaps);
-            return rows.try_for_each(|row| visit(&row));
+            let last = bits.last(length);
+            let rows = Rows::new(words).take_while(|row| row.bits() <= last);
+            return rows.filter(overlaps).try_for_each(|row| visit(&row));
         }
         let node = View::new(words);
         self.with(node.own(), visit)?;
@@ -164,32 +166,58 @@ pub(crate) struct Covering<'a, A: Bits> {
     then: Reference,
 }
 
+impl<A: Bits> Covering<'_, A> {
+    /// Goes on to the next leaf; whether there is one.
+    #[inline]
+    fn step(&mut self) -> bool {
+        loop {
+            if self.next.is_none() {
+                self.next = std::mem::replace(&mut self.then, Reference::NONE);
+                if self.next.is_none() {
+                    return false;
+                }
+            }
+            let words = self.arena.at(self.next);
+            if !self.next.is_node() {
+                self.rows = Rows::new(words);
+                self.next = Reference::NONE;
+                return true;
+            }
+            // The first bits are not compared, because rows that a wrong turn leads to do not cover the address.
+            let node = View::new(words);
+            self.next = node.child(self.address.index(node.depth, node.stride));
+            if !node.own().is_none() {
+                self.rows = Rows::new(self.arena.at(node.own()));
+                return true;
+            }
+        }
+    }
+}
+
 impl<A: Bits> Iterator for Covering<'_, A> {
     type Item = Row<A>;
 
-    #[inline]
     fn next(&mut self) -> Option<Row<A>> {
         loop {
             if let Some(row) = self.rows.covering(self.address) {
                 return Some(row);
             }
-            if self.next.is_none() {
-                self.next = std::mem::replace(&mut self.then, Reference::NONE);
-                if self.next.is_none() {
-                    return None;
-                }
+            if !self.step() {
+                return None;
             }
-            let words = self.arena.at(self.next);
-            if self.next.is_node() {
-                // The first bits are not compared, because rows that a wrong turn leads to do not cover the address.
-                let node = View::new(words);
-                self.next = node.child(self.address.index(node.depth, node.stride));
-                if !node.own().is_none() {
-                    self.rows = Rows::new(self.arena.at(node.own()));
-                }
-            } else {
-                self.rows = Rows::new(words);
-                self.next = Reference::NONE;
+        }
+    }
+
+    /// All at once, for decisions: nothing is put aside between one row and the next.
+    #[inline]
+    fn fold<B, F: FnMut(B, Row<A>) -> B>(mut self, first: B, mut f: F) -> B {
+        let mut folded = first;
+        loop {
+            while let Some(row) = self.rows.covering(self.address) {
+                folded = f(folded, row);
+            }
+            if !self.step() {
+                return folded;
             }
         }
     }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::hint::black_box;
 use std::net::IpAddr;
 
-use threatinsight::{Action, Engine, Policy, Request, Timestamp, Verdict};
+use threatinsight::{Action, Engine, Policy, Request, Snapshot, Timestamp, Verdict};
 use threatinsight_lists as lists;
 use threatinsight_peers::family::Family;
 use threatinsight_peers::oracle::{answers, ranges};
@@ -89,6 +89,35 @@ pub(crate) fn compare<A: Family>(output: &mut Output, size: usize) {
         println!("{name:<22}{ns:>8.1}{ratio:>14.2}{more:>14.1}");
         writeln!(output.decisions, "{},{size},{name},{ns:.3}", A::NAME).unwrap();
     }
+    fold::<A>(output, size, &snapshot, &listed);
+}
+
+/// Clients that are listed: a decision reads what their entries say.
+fn fold<A: Family>(output: &mut Output, size: usize, snapshot: &Snapshot, listed: &[(A, u8)]) {
+    let workloads = A::workloads(listed, QUERIES);
+    let hits = workloads.into_iter().find(|(name, _)| *name == "hit");
+    let (_, hits) = hits.expect("every family has it");
+    let clients: Vec<IpAddr> = hits.into_iter().map(Family::ip).collect();
+    let mut times = [const { Vec::new() }; 2];
+    for _ in 0..ROUNDS {
+        let [bare, whole] = &mut times;
+        bare.push(sliced(clients.len(), |slice| {
+            let is_listed = |client: &&IpAddr| snapshot.list().contains(**client);
+            black_box(black_box(&clients[slice]).iter().filter(is_listed).count());
+        }));
+        whole.push(sliced(clients.len(), |slice| {
+            let verdicts = black_box(&clients[slice]).iter().map(|client| {
+                let decision = snapshot.evaluate(&Request::from(*client));
+                usize::from(decision.verdict == Verdict::Block)
+            });
+            black_box(verdicts.sum::<usize>());
+        }));
+    }
+    let [bare, whole] = times;
+    let more = median(bare.iter().zip(&whole).map(|(bare, whole)| whole - bare));
+    let (bare, whole) = (median(bare), median(whole));
+    println!("listed clients: contains {bare:.1} ns, evaluate {whole:.1} ns, {more:.1} on top");
+    writeln!(output.decisions, "{},{size},listed,{whole:.3}", A::NAME).unwrap();
 }
 
 fn unlisted<A: Family>(listed: &[(A, u8)]) -> Vec<IpAddr> {
