@@ -30,8 +30,7 @@ class Bed:
         self.directory.chmod(0o755)
         sources = [*filter(Path.is_file, EXAMPLES.iterdir()), HERE / "upstream.conf"]
         texts = {source.name: source.read_text() for source in sources}
-        ports = {int(port) for text in texts.values() for port in PORT.findall(text)}
-        self.shift = free_shift(ports)
+        self.shift = free_shift()
         for name, text in texts.items():
             self.write(name, text)
 
@@ -68,11 +67,11 @@ class Bed:
 
     def alive(self, name):
         code = self.processes[name].poll()
-        assert code is None, f"{name} ended with {code}:\n{self.log(name)}"
+        assert code is None, f"{name} ended with {code}:\n{self.log(name)[-4000:]}"
         return True
 
     def log(self, name):
-        return (self.directory / f"{name}.log").read_text(errors="replace")[-4000:]
+        return (self.directory / f"{name}.log").read_text(errors="replace")
 
     def listens(self, documented):
         with socket.socket() as probe:
@@ -85,7 +84,7 @@ class Bed:
             process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             process.kill()
-            raise AssertionError(f"{name} did not end:\n{self.log(name)}")
+            raise AssertionError(f"{name} did not end:\n{self.log(name)[-4000:]}")
 
     def prefix(self, name):
         """A folder for what an nginx writes."""
@@ -128,8 +127,9 @@ class Bed:
         """The decision service, at the documented ports."""
         command = [os.environ["THREATINSIGHT"], "serve", "--data", self.directory / "data"]
         command += ["--listen", self.address(18080), "--decisions-listen", self.address(18081)]
+        command += ["--ext-authz", self.address(18082), "--spoe", self.address(18083)]
         command += ["--rate-limit", 1_000_000_000, "--admission", "open", *options]
-        self.start("service", command, [18080, 18081], THREATINSIGHT_ADMIN_TOKEN=TOKEN)
+        self.start("service", command, range(18080, 18084), THREATINSIGHT_ADMIN_TOKEN=TOKEN)
         api = Api(self.port(18080))
         await_that("the service is ready", lambda: api.ask("GET", "/readyz")[0] == 200)
         return api
@@ -218,18 +218,21 @@ def once(port, source, headers=(), proxy=None, **request):
         client.close()
 
 
-def free_shift(ports):
-    """What to add to `ports` so that all are free; below the range of outgoing connections."""
+def free_shift():
+    """What to add to the ports of the examples so that all are free.
+
+    Below the range from which outgoing connections take theirs.
+    """
     for shift in range(-8000, 14000, 1000):
         try:
-            for port in ports:
+            for port in range(18000 + shift, 19000 + shift):
                 with socket.socket() as probe:
                     probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                    probe.bind(("127.0.0.1", port + shift))
+                    probe.bind(("127.0.0.1", port))
         except OSError:
             continue
         return shift
-    raise AssertionError("no thousand ports between 10000 and 32767 has what the examples need free")
+    raise AssertionError("no thousand free ports between 10000 and 32000")
 
 
 def await_that(what, condition):

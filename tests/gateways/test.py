@@ -17,14 +17,21 @@ CASES = [json.loads(line) for line in open(HERE.parent / "data" / "gateways.json
 RESOLVING = {
     "nginx": ("edge", 18101, 500),
     "nginx, open": ("edge", 18102, 200),
-    "nginx realip": ("nginx realip", 18103, 500),
-    "nginx PROXY": ("nginx proxy", 18104, 500),
+    "nginx realip": ("behind", 18103, 500),
+    "nginx PROXY": ("proxy", 18104, 500),
     "caddy": ("edge", 18201, 502),
     "caddy, open": ("edge", 18202, 200),
+    "haproxy": ("edge", 18301, 503),
+    "haproxy, open": ("edge", 18302, 200),
+    "haproxy set-src": ("behind", 18303, 503),
+    "haproxy PROXY": ("proxy", 18304, 503),
     "envoy http": ("edge", 18401, 503),
     "envoy http, open": ("edge", 18402, 200),
     "envoy http behind": ("envoy behind", 18403, 503),
-    "envoy http PROXY": ("envoy proxy", 18404, 503),
+    "envoy http PROXY": ("proxy", 18404, 503),
+    "envoy grpc": ("edge", 18501, 503),
+    "envoy grpc, open": ("edge", 18502, 200),
+    "envoy grpc behind": ("envoy behind", 18503, 503),
 }
 # These hand over the chain.
 CHAIN = {
@@ -74,14 +81,14 @@ def cidrs(*addresses):
 
 def takes(kind, case):
     """Whether a case is about a class of gateway."""
-    if kind.endswith("proxy"):
+    if kind == "proxy":
         return case["at"] == "proxy"
     return case["at"] == "edge" or (case["at"] == "behind" and kind != "edge")
 
 
 def arrive(kind, client):
     """Source, header lines and PROXY line with which a client reaches a class of gateway."""
-    if kind.endswith("proxy"):
+    if kind == "proxy":
         return LOAD_BALANCER, [], f"TCP4 {client[1]} 127.0.0.1 4711 80"
     if kind.endswith("behind"):
         return LOAD_BALANCER, [("X-Forwarded-For", client[1])], None
@@ -145,6 +152,12 @@ def traefik(bed):
     print(f"corpus: {count} cases as Traefik would ask")
 
 
+def told(bed):
+    """Envoy's access log has what was decided, as dynamic metadata."""
+    for line in ("127.0.0.66 403 block listed scanners", "127.0.0.10 200 allow not-listed -"):
+        await_that(f"Envoy logs `{line}`", lambda: line in bed.log("envoy-grpc").splitlines())
+
+
 def obedience(bed, gateways, administrations):
     """The next request obeys a change, on connections that were open before and on new ones."""
     open_before = {
@@ -165,6 +178,12 @@ def obedience(bed, gateways, administrations):
     for client in open_before.values():
         client.close()
     print(f"obedience: {len(Administration.STEPS)} changes, {' | '.join(gateways)}")
+
+
+def await_agent(bed):
+    """HAProxy looks every half second whether its agent is there."""
+    asks = lambda: once(bed.port(18301), *arrive("edge", FREE))[0] == 200
+    await_that("HAProxy has found its agent", asks)
 
 
 def away(bed, gateways, in_process):
@@ -204,12 +223,16 @@ def main():
         bed.start_application()
         bed.nginx("nginx.conf", range(18101, 18106))
         bed.caddy("Caddyfile", range(18201, 18204))
+        bed.haproxy("haproxy.cfg", range(18301, 18305))
         bed.envoy("envoy-http.yaml", range(18401, 18406))
+        bed.envoy("envoy-grpc.yaml", range(18501, 18504))
         bed.in_process("axum", os.environ["AXUM_GATEWAY"], 18701)
         beside = [Administration(Api(bed.port(port + 1))) for _, port, _ in IN_PROCESS.values()]
 
         service = Administration(bed.service("--client-from", "x-real-ip"))
+        await_agent(bed)
         corpus(bed, RESOLVING | IN_PROCESS)
+        told(bed)
         obedience(bed, RESOLVING | IN_PROCESS, [service, *beside])
         soak(bed, "nginx", service.api, "service", 18101, arguments.soak / 2)
         for (name, (_, port, _)), administration in zip(IN_PROCESS.items(), beside):
