@@ -16,8 +16,9 @@ EXAMPLES = HERE.parent.parent / "examples" / "gateways"
 TOKEN = "an administrator token of the gateway tests"
 PATIENCE = 60
 
-# Every port in the examples.
+# Every port in the examples, and every time limit: a loaded machine needs longer ones.
 PORT = re.compile(r"\b18\d{3}\b")
+LIMIT = re.compile(r"\b(250ms|0\.25s)\b")
 
 
 class Bed:
@@ -47,9 +48,10 @@ class Bed:
         return documented + self.shift
 
     def write(self, name, text):
-        """Puts a configuration into the folder, with the ports in use."""
+        """Puts a configuration into the folder, with the ports and time limits in use."""
         path = self.directory / name
-        path.write_text(PORT.sub(lambda port: str(self.port(int(port[0]))), text))
+        text = PORT.sub(lambda port: str(self.port(int(port[0]))), text)
+        path.write_text(LIMIT.sub("3s", text))
         return path
 
     def start(self, name, command, ports, **environment):
@@ -117,11 +119,13 @@ class Bed:
     def address(self, documented):
         return f"127.0.0.1:{self.port(documented)}"
 
-    def in_process(self, name, program, port, *options):
+    def in_process(self, name, port, *options):
         """A gateway that decides itself; its administration has the next port."""
+        program = Path(os.environ["BUILT"]) / f"{name}-gateway"
         addresses = [self.address(each) for each in (port, 18090, port + 1)]
-        command = [program, *addresses, self.directory / f"{name}-data", *options]
-        self.start(name, command, [port, port + 1], THREATINSIGHT_ADMIN_TOKEN=TOKEN)
+        process = " ".join([name, *options])
+        command = [program, *addresses, self.directory / f"{process} data", *options]
+        self.start(process, command, [port, port + 1], THREATINSIGHT_ADMIN_TOKEN=TOKEN)
 
     def service(self, *options):
         """The decision service, at the documented ports."""
@@ -240,3 +244,9 @@ def await_that(what, condition):
     while not condition():
         assert time.monotonic() < deadline, f"not within {PATIENCE} s: {what}"
         time.sleep(0.02)
+
+
+def await_agent(bed):
+    """HAProxy looks every half second whether its agent is there."""
+    asks = lambda: once(bed.port(18301), "127.0.0.10")[0] == 200
+    await_that("HAProxy has found its agent", asks)

@@ -31,7 +31,7 @@ def soak(bed, name, api, process, port, seconds):
 
     checks = [threading.Thread(target=check, args=each) for each in ((ALWAYS, 403), (NEVER, 200))]
     url = f"http://127.0.0.1:{port}/"
-    load = ["wrk", "-t1", "-c8", f"-d{max(1, round(seconds))}s", "--latency", url]
+    load = ["wrk", "-t1", "-c8", f"-d{max(1, round(seconds))}s", "--timeout", "30s", url]
     swaps, memory = 0, []
     api.put_feed("scanners", feeds[0])
     with subprocess.Popen(load, stdout=subprocess.PIPE, text=True) as wrk:

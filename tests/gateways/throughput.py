@@ -12,12 +12,13 @@ import subprocess
 import time
 from ipaddress import IPv4Address, IPv6Address, ip_network
 from pathlib import Path
-from statistics import median
 
-from bed import EXAMPLES, Api, Bed, once
+from bed import EXAMPLES, Api, Bed, await_agent, once
 
 ENTRIES = 100_000
 WITHOUT = "no filter"
+NATIVE = {"geo", "src -f", "RBAC", "ip_tagging"}
+IN_PROCESS = {"pingora": 18601, "axum": 18701}
 
 
 def prefixes():
@@ -117,10 +118,27 @@ def start(bed, listed):
 
     caddy = (EXAMPLES / "Caddyfile").read_text()
     bed.write("Caddyfile-plain", moved(without(caddy, r"^\tforward_auth(?:.*\n)*?\t}\n"), 10))
-    for path, configuration, port in ((WITHOUT, "Caddyfile-plain", 18211), ("forward_auth", "Caddyfile", 18201)):
+    for path, configuration, port in (
+        (WITHOUT, "Caddyfile-plain", 18211),
+        ("forward_auth", "Caddyfile", 18201),
+    ):
         command = ["caddy", "run", "--adapter", "caddyfile", "--config", configuration]
         bed.start(f"caddy-{port}", command, [port])
         rows.append(("Caddy", path, port))
+
+    haproxy = (EXAMPLES / "haproxy.cfg").read_text()
+    plain = moved(without(haproxy, r"^  (filter spoe|http-request) .*\n"), 10)
+    (bed.directory / "listed.acl").write_text("".join(f"{prefix}\n" for prefix in listed))
+    native = "  http-request deny deny_status 403 if { src -f listed.acl }\n"
+    native = re.sub(r"(?m)^  bind .*\n", r"\g<0>" + native, moved(plain, 10))
+    for path, text, port in (
+        (WITHOUT, plain, 18311),
+        ("src -f", native, 18321),
+        ("SPOE", haproxy, 18301),
+    ):
+        bed.write(f"haproxy-{port}.cfg", text)
+        bed.start(f"haproxy-{port}", ["haproxy", "-db", "-f", f"haproxy-{port}.cfg"], [port])
+        rows.append(("HAProxy", path, port))
 
     for path, port, filters in (
         (WITHOUT, 18411, []),
@@ -135,21 +153,17 @@ def start(bed, listed):
     # The gRPC listener that fails open is the one that writes no access log.
     rows += [("Envoy", "ext_authz over HTTP", 18401), ("Envoy", "ext_authz over gRPC", 18502)]
 
-    for gateway, program, port in IN_PROCESS:
-        bed.in_process(f"{program}-plain", os.environ[program], port + 10, "--unfiltered")
-        bed.in_process(program, os.environ[program], port)
-        rows += [(gateway, WITHOUT, port + 10), (gateway, "in process", port)]
+    for name, port in IN_PROCESS.items():
+        bed.in_process(name, port + 10, "--unfiltered")
+        bed.in_process(name, port)
+        rows += [(name, WITHOUT, port + 10), (name, "in process", port)]
     return rows
-
-
-IN_PROCESS = [("axum", "AXUM_GATEWAY", 18701)]
-NATIVE = {"geo", "RBAC", "ip_tagging", "src -f"}
 
 
 def measure(port, seconds):
     """Requests a second, and the median and the 99th percentile of the latency."""
     url = f"http://127.0.0.1:{port}/"
-    command = ["wrk", "-t1", "-c16", f"-d{seconds}s", "--latency", url]
+    command = ["wrk", "-t1", "-c16", f"-d{seconds}s", "--timeout", "30s", "--latency", url]
     report = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     assert "Socket errors" not in report and "Non-2xx" not in report, report
     rate = float(re.search(r"Requests/sec:\s+([\d.]+)", report)[1])
@@ -175,10 +189,11 @@ def main():
         bed.start_application()
         services = [bed.service("--client-from", "x-real-ip")]
         rows = start(bed, [*listed, "127.0.0.66/32"])
-        services += [Api(bed.port(port + 1)) for _, _, port in IN_PROCESS]
+        services += [Api(bed.port(port + 1)) for port in IN_PROCESS.values()]
         for api in services:
             api.put_feed("scanners", feed)
             api.configure("block")
+        await_agent(bed)
         for gateway, path, port in rows:
             # A path that lets everything through would be fast.
             found = once(bed.port(port), "127.0.0.66")[0]
@@ -189,16 +204,15 @@ def main():
             for row in rows:
                 results[row].append(measure(bed.port(row[2]), arguments.seconds))
 
-    rates = {row[:2]: median(rate for rate, *_ in found) for row, found in results.items()}
     print("| gateway | path | requests/s | p50 | p99 | beside no filter | beside its own list |")
     print("|---|---|--:|--:|--:|--:|--:|")
-    for (gateway, path, _), found in results.items():
-        rate = rates[gateway, path]
-        _, p50, p99 = sorted(found)[len(found) // 2]
-        own = [value for (other, name), value in rates.items() if other == gateway and name in NATIVE]
-        plain = "" if path == WITHOUT else f"{rate / rates[gateway, WITHOUT]:.2f}"
-        beside = " / ".join(f"{rate / value:.2f}" for value in own) if path not in NATIVE | {WITHOUT} else ""
-        print(f"| {gateway} | {path} | {rate:,.0f} | {p50} | {p99} | {plain} | {beside} |")
+    middle = {row[:2]: sorted(found)[len(found) // 2] for row, found in results.items()}
+    for (gateway, path), (rate, p50, p99) in middle.items():
+        beside = lambda other: f"{rate / middle[gateway, other][0]:.2f}"
+        plain = "" if path == WITHOUT else beside(WITHOUT)
+        own = [other for name, other in middle if name == gateway and other in NATIVE]
+        own = [] if path in (WITHOUT, *own) else [f"{beside(other)} ({other})" for other in own]
+        print(f"| {gateway} | {path} | {rate:,.0f} | {p50} | {p99} | {plain} | {', '.join(own)} |")
 
 
 main()
