@@ -167,7 +167,7 @@ def measure(port, seconds):
     report = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     assert "Socket errors" not in report and "Non-2xx" not in report, report
     rate = float(re.search(r"Requests/sec:\s+([\d.]+)", report)[1])
-    return rate, *(re.search(rf"{centile}%\s+(\S+)", report)[1] for centile in (50, 99))
+    return rate, *(re.search(rf"(?m)^ +{centile}% +(\S+)", report)[1] for centile in (50, 99))
 
 
 def machine():
@@ -179,8 +179,8 @@ def machine():
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--seconds", type=int, default=4, help="each measurement")
-    arguments.add_argument("--rounds", type=int, default=3, help="measurements of each path")
+    arguments.add_argument("--seconds", type=int, default=3, help="each measurement")
+    arguments.add_argument("--rounds", type=int, default=5, help="measurements of each path")
     arguments = arguments.parse_args()
     print(machine(), end="\n\n")
     listed = prefixes()
