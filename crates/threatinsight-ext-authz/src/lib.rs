@@ -21,17 +21,22 @@
 //!   typed_config:
 //!     "@type": type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthz
 //!     transport_api_version: V3
-//!     grpc_service: {envoy_grpc: {cluster_name: threatinsight}, timeout: 0.25s}
+//!     grpc_service:
+//!       envoy_grpc: {cluster_name: threatinsight}
+//!       timeout: 0.25s
+//!       initial_metadata: [{key: x-real-ip, value: "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"}]
 //!     status_on_error: {code: ServiceUnavailable}   # or failure_mode_allow: true
 //! ```
 //!
 //! # Whose address counts
 //!
-//! `attributes.source.address`, which Envoy has resolved (`use_remote_address`,
-//! `xff_num_trusted_hops`, `original_ip_detection_extensions`), as it stands: the policy's proxies
-//! are not asked again, and no header of the request is read. An IPv4-mapped address is the IPv4
-//! address. Envoy falls back to its own peer when the hop it trusts does not parse: let the proxy
-//! before it overwrite that header.
+//! `x-real-ip` in the metadata of the check, which only Envoy's configuration writes: the address
+//! that Envoy has resolved (`use_remote_address`, `xff_num_trusted_hops`,
+//! `original_ip_detection_extensions`). Without it `attributes.source.address`, which is the peer of
+//! Envoy's connection whatever those say: behind a load balancer, the load balancer. The policy's
+//! proxies are not asked again, and no header of the request is read. An IPv4-mapped address is the
+//! IPv4 address. Envoy falls back to its own peer when the hop it trusts does not parse: an RBAC
+//! filter before this one has to refuse that.
 //!
 //! A route whose requests are not sign-ins says so with `context_extensions: {kind: other}`, which
 //! no client can. Any other kind is an authentication request, the strictest.
@@ -42,7 +47,7 @@
 //! |---|---|
 //! | allow, log | OK |
 //! | block | denied: 403 with Okta's body |
-//! | there is no source address, or it is none | the gRPC error `INVALID_ARGUMENT`, never a denial |
+//! | there is no address, or it is none | the gRPC error `INVALID_ARGUMENT`, never a denial |
 //!
 //! OK and denied carry dynamic metadata in the filter's namespace: `verdict`, `reason`,
 //! `generation` and, when the client is listed, `feed`, the names of the feeds between commas.

@@ -67,8 +67,10 @@ impl Authorization for ExtAuthz {
         &self,
         check: tonic::Request<CheckRequest>,
     ) -> Result<tonic::Response<CheckResponse>, Status> {
-        let attributes = check.into_inner().attributes.unwrap_or_default();
-        let request = Request::from(client(&attributes)?).with_kind(kind(&attributes));
+        let (metadata, _, check) = check.into_parts();
+        let attributes = check.attributes.unwrap_or_default();
+        let client = client(&metadata, &attributes)?;
+        let request = Request::from(client).with_kind(kind(&attributes));
         let snapshot = self.engine.load();
         let decision = snapshot.evaluate(&request);
         if let Some(sink) = &self.sink {

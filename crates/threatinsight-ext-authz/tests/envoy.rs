@@ -244,6 +244,34 @@ async fn what_is_no_address_is_an_error_and_never_a_verdict() {
     assert_eq!(*events.lock().unwrap(), 0);
 }
 
+/// Envoy's source address is its peer, even where Envoy has resolved another client.
+#[tokio::test]
+async fn the_client_that_envoy_states_in_metadata_is_not_its_peer() {
+    let mut client = connect(ExtAuthz::new(blocking())).await;
+    let mut ask = async |stated: &[&str], peer: &str| {
+        let mut request = tonic::Request::new(check(socket(peer), None));
+        for address in stated {
+            let value = address.parse().unwrap();
+            request.metadata_mut().append("x-real-ip", value);
+        }
+        let answer = client.check(request).await;
+        answer.map(|response| passes(&response.into_inner()))
+    };
+    assert!(!ask(&["203.0.113.7"], "198.51.100.1").await.unwrap());
+    assert!(!ask(&["::ffff:203.0.113.7"], "198.51.100.1").await.unwrap());
+    assert!(ask(&["198.51.100.7"], "203.0.113.1").await.unwrap());
+    for stated in [
+        &[""][..],
+        &["-"],
+        &["198.51.100.7, 198.51.100.8"],
+        &["198.51.100.7"; 2],
+    ] {
+        let status = ask(stated, "198.51.100.1").await.unwrap_err();
+        assert_eq!(status.code(), Code::InvalidArgument, "{stated:?}");
+        assert!(status.message().starts_with("x-real-ip: "), "{status}");
+    }
+}
+
 #[tokio::test]
 async fn only_the_route_says_that_a_request_is_no_sign_in() {
     let mut listed = threatinsight::Entry::new("203.0.113.0/24".parse().unwrap());

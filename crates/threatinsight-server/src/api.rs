@@ -22,7 +22,7 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 
 use crate::app::App;
 use crate::refusal::{Code, Refusal};
@@ -67,7 +67,10 @@ pub(crate) fn administration(app: &Arc<App>) -> Router {
 pub(crate) fn decisions(app: &Arc<App>) -> Router {
     Router::new()
         .route("/v1/decisions", post(decisions::decide))
-        .route("/v1/authorize", get(decisions::authorize))
+        .route(decisions::AUTHORIZE, any(decisions::authorize))
+        // Envoy appends the path that its client asked for.
+        .route("/v1/authorize/", any(decisions::authorize))
+        .route("/v1/authorize/{*path}", any(decisions::authorize))
         .method_not_allowed_fallback(async || Refusal::new(Code::Method))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(from_fn_with_state(Arc::clone(app), judge_when_ready))

@@ -8,6 +8,7 @@ use axum::Router;
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use hyper_util::rt::TokioTimer;
+use threatinsight::Engine;
 use threatinsight_spoe::Agent;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -46,6 +47,7 @@ pub struct Service {
     pub spoe_address: Option<SocketAddr>,
     /// The administrator token that was made because there was none; to be shown this once.
     pub administrator_token: Option<String>,
+    engine: Engine,
     store: Store,
     handle: Handle<SocketAddr>,
     /// Ends what `handle` does not.
@@ -157,6 +159,7 @@ impl Service {
             let agent = api::spoe_agent(&app);
             servers.push(tokio::spawn(serve_spoe(listener, agent, spoe_stopped)));
         }
+        let engine = control.engine().clone();
         let url = match options.store {
             Location::Postgres(url) => Some(url),
             Location::Directory(_) => None,
@@ -168,6 +171,7 @@ impl Service {
             ext_authz_address,
             spoe_address,
             administrator_token,
+            engine,
             store,
             handle,
             stop_spoe,
@@ -175,6 +179,13 @@ impl Service {
             servers,
             background,
         })
+    }
+
+    /// What this service decides by, for a gateway in the same process: it obeys every change that
+    /// the API has answered.
+    #[must_use]
+    pub fn engine(&self) -> Engine {
+        self.engine.clone()
     }
 
     /// Stops: no request is accepted any more, those under way are answered, the log is written.

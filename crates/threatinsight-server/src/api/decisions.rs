@@ -26,6 +26,9 @@ static FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 static FORWARDED_URI: HeaderName = HeaderName::from_static("x-forwarded-uri");
 static ORIGINAL_URI: HeaderName = HeaderName::from_static("x-original-uri");
 
+/// Where gateways ask about the request itself.
+pub(super) const AUTHORIZE: &str = "/v1/authorize";
+
 /// How many chains one request may ask about.
 const CHAINS: usize = 10_000;
 
@@ -197,13 +200,18 @@ pub(super) struct Asked {
 
 /// Judges the request itself, as a gateway forwards it: 200 with an empty body, or 403.
 ///
-/// A kind that is none of ours is the strictest: an authentication request.
+/// The method is the client's with some gateways, the gateway's with others, and says nothing.
+/// A kind that is none of ours is the strictest, an authentication request; so is one below the
+/// path itself, because there the query is the client's.
 pub(super) async fn authorize(
     State(app): State<Arc<App>>,
     asked: Result<Query<Asked>, QueryRejection>,
     request: HttpRequest,
 ) -> Response {
-    let kind = asked.map_or_else(|_| Kind::default(), |Query(asked)| asked.kind);
+    let kind = match asked {
+        Ok(Query(asked)) if request.uri().path() == AUTHORIZE => asked.kind,
+        Ok(_) | Err(_) => Kind::default(),
+    };
     let headers = request.headers();
     let peer = peer(&request);
     let lines = |name: &HeaderName| -> Vec<&[u8]> {

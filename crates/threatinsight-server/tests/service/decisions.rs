@@ -202,6 +202,35 @@ fn decisions_can_have_a_listener_of_their_own() {
 }
 
 #[test]
+fn a_gateway_that_asks_with_its_clients_method_path_and_query_is_answered_alike() {
+    let running = listed();
+    running
+        .post(CONFIGURATION, &json!({"action": "block"}))
+        .ok();
+    let ask = |method: &str, target: &str, client: &str| {
+        running
+            .ask_with(method, target, &[("x-forwarded-for", client)])
+            .status
+    };
+    for method in ["GET", "HEAD", "POST", "DELETE", "OPTIONS"] {
+        for path in [
+            "/v1/authorize",
+            "/v1/authorize/",
+            "/v1/authorize/sign/in?a=b",
+        ] {
+            assert_eq!(ask(method, path, "203.0.113.7"), 403, "{method} {path}");
+            assert_eq!(ask(method, path, "198.51.100.7"), 200, "{method} {path}");
+        }
+    }
+
+    // Below the path the query is the client's, who may not choose what is asked.
+    let sprayer = r#"{"prefix": "192.0.2.0/24", "patterns": ["Password Spray"]}"#;
+    running.put_feed("sprayers", sprayer).ok();
+    assert_eq!(ask("GET", "/v1/authorize?kind=other", "192.0.2.7"), 200);
+    assert_eq!(ask("GET", "/v1/authorize/?kind=other", "192.0.2.7"), 403);
+}
+
+#[test]
 fn many_chains_are_decided_in_order_and_explained_on_request() {
     let running = listed();
     running

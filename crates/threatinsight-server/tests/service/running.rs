@@ -173,9 +173,16 @@ impl Running {
 
     /// A request without a body.
     pub(crate) fn ask(&self, method: &str, path: &str) -> Answer {
-        let request = ureq::http::Request::builder()
+        self.ask_with(method, path, &[])
+    }
+
+    pub(crate) fn ask_with(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let mut request = ureq::http::Request::builder()
             .method(method)
             .uri(self.url(path));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
         self.agent.run(request.body(()).unwrap()).unwrap().into()
     }
 
