@@ -320,9 +320,12 @@ impl Node {
     }
 
     fn set(&mut self, top: u64, plane: usize, to: bool) {
-        let bits = &mut self.planes.entry(key(top)).or_default()[plane];
-        let bit = 1 << (top % 16);
-        *bits = if to { *bits | bit } else { *bits & !bit };
+        self.set_bits(key(top), 1 << (top % 16), plane, to);
+    }
+
+    fn set_bits(&mut self, key: u16, mask: u16, plane: usize, to: bool) {
+        let bits = &mut self.planes.entry(key).or_default()[plane];
+        *bits = if to { *bits | mask } else { *bits & !mask };
     }
 
     fn appear(&mut self, top: u64, length: u8) {
@@ -338,8 +341,10 @@ impl Node {
     fn set_whole(&mut self, top: u64, length: u8, to: bool) {
         let last = top | ((1 << (PLANE - length)) - 1);
         if length > MAP {
-            for top in top..=last {
-                self.set(top, WHOLE, to);
+            // Of the first key, as many bits as there are /36s; of the others, if there are any, the same: all.
+            let mask = u16::MAX >> (15 - (last - top).min(15)) << (top % 16);
+            for key in key(top)..=key(last) {
+                self.set_bits(key, mask, WHOLE, to);
             }
             return;
         }
