@@ -7,11 +7,11 @@ use std::task::{Context, Poll};
 
 use http::{Request, Response};
 use threatinsight::Action;
+use threatinsight_heap::allocations;
 use threatinsight_tower::{Attach, EnforceLayer, Peer};
 use tower_layer::Layer as _;
 use tower_service::Service;
 
-use crate::allocations::allocations;
 use crate::engine;
 
 #[derive(Clone)]

@@ -1,8 +1,6 @@
 //! The layer in real servers on loopback, and what it costs.
 #![expect(clippy::unwrap_used, reason = "what a test cannot set up fails it")]
 
-#[path = "../../../../tests/suite/allocations.rs"]
-mod allocations;
 mod axum_server;
 mod client;
 mod costs;
@@ -11,6 +9,10 @@ mod proxy_listener;
 mod tonic_server;
 
 use threatinsight::{Action, Engine, Feed, ParseOptions, Policy, Snapshot, Timestamp};
+use threatinsight_heap::Counting;
+
+#[global_allocator]
+static HEAP: Counting = Counting;
 
 /// Serves a policy of `action` that trusts loopback as a proxy and lists 203.0.113.0/24.
 fn engine(action: Action) -> Engine {
