@@ -1,9 +1,10 @@
 //! Every entry of one family with its attributes: read on a hit, by explain and by updates.
 //!
 //! The first bits of an address choose a slot of the directory, as many bits as give a slot some [`SLOT`] rows. A slot
-//! refers to a leaf of at most [`LEAF`] rows, or to a node that branches on as many further bits as spread its rows
-//! over such leaves ([`AIM`] for each child); a node skips the bits that everything beneath it shares, and keeps the rows too short for its
-//! children in a leaf of its own. Rows too short for the directory are in a tree of their own:
+//! refers to a leaf of at most [`LEAF`] rows, or to a node that branches on as many further bits as give a child some
+//! [`AIM`]. A node skips the bits that everything beneath it shares, and keeps the rows too short for its children in a
+//! leaf of its own. Rows too short for the directory are in a tree of their own, and each page of the directory has a
+//! bit for each slot that they cover:
 //!
 //! ```text
 //! short   ─▶ leaf or node: rows shorter than what chooses a slot
@@ -16,8 +17,9 @@
 //! counts no references to what it shares.
 //!
 //! Real suspicious lists put a median of 2 and at most some 2,000 rows under a /16; leaves of fixed reach would be
-//! nearly empty or far too long to copy for one change. Nearly all rows of a leaf say the same about their prefixes,
-//! which is stored once: a row is 6 bytes then, and at most 14 (18 and 26 for IPv6).
+//! nearly empty or far too long to copy for one change. At a million entries a look-up meets 1.06 nodes on its way to a
+//! leaf (IPv6: 2.3). Nearly all rows of a leaf say the same about their prefixes, which is stored once: a row is 6 bytes
+//! then, and at most 14 (18 and 26 for IPv6).
 
 mod arena;
 mod build;

@@ -61,9 +61,6 @@ impl<A: Bits> Entries<A> {
             longest,
         };
         overlap.with(self.short.reference, &mut visit)?;
-        if longest < self.stride {
-            return ControlFlow::Continue(());
-        }
         let from = bits.index(0, self.stride);
         let to = bits.last(length).index(0, self.stride);
         for number in from >> PAGE..=to >> PAGE {
