@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use super::{
     Slot, Table,
-    line::{EMPTY, LOW, Line, MARKER, NOTHING},
+    line::{EMPTY, Line},
 };
 use crate::list::{blocks::Reference, cover::COVERED};
 
@@ -82,19 +82,9 @@ impl Arena {
         let (segment, start) = self.place(reference);
         let lines = segment.get(start..).unwrap_or_default();
         let (buckets, rest) = lines.split_at(buckets(reference).min(lines.len()));
-        let markers = buckets
-            .iter()
-            .flat_map(|line| line.0)
-            .filter(|cell| cell & MARKER != 0 && cell & LOW < NOTHING);
-        let bitmaps = markers.map(|cell| usize::from(cell & LOW) + 1).max();
-        let bitmaps = rest.get(..2 * bitmaps.unwrap_or(0));
+        let bitmaps = buckets.iter().map(Line::bitmaps).max().unwrap_or(0);
+        let bitmaps = rest.get(..2 * bitmaps);
         (buckets, bitmaps.unwrap_or_default())
-    }
-
-    /// Lines of a node.
-    pub(super) fn length(&self, reference: Reference) -> usize {
-        let (buckets, bitmaps) = self.node(reference);
-        buckets.len() + bitmaps.len()
     }
 
     /// Heap bytes, those shared with other versions included.

@@ -67,6 +67,24 @@ impl Line {
         self.0.map(found).into_iter().fold(0, |any, one| any | one)
     }
 
+    /// How many distinct cells there are.
+    pub(super) fn count(&self) -> usize {
+        if *self == EMPTY {
+            return 0;
+        }
+        let others = self.0.map(|cell| u16::from(cell != self.0[0]));
+        usize::from(others.into_iter().sum::<u16>()) + 1
+    }
+
+    /// One more than the highest number of a bitmap in a cell.
+    pub(super) fn bitmaps(&self) -> usize {
+        let numbers = self.0.map(|cell| {
+            let (kind, number) = (cell & MARKER, cell & LOW);
+            u16::from(kind != 0 && number < NOTHING) * (number + 1)
+        });
+        numbers.into_iter().fold(0, u16::max).into()
+    }
+
     /// The distinct cells.
     pub(super) fn cells(&self) -> impl Iterator<Item = u16> {
         let (first, rest) = (self.0[0], self.0);

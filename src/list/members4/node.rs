@@ -34,7 +34,7 @@ pub(super) fn set(map: &mut Map, range: Range<usize>) {
 }
 
 /// The bits that are set, in order.
-fn ones(map: Map) -> impl Iterator<Item = u8> {
+pub(super) fn ones(map: Map) -> impl Iterator<Item = u8> {
     map.into_iter().enumerate().flat_map(|(word, bits)| {
         let next = |bits: &u64| Some(bits & (bits - 1)).filter(|rest| *rest != 0);
         std::iter::successors(Some(bits).filter(|bits| *bits != 0), next)
@@ -136,6 +136,19 @@ pub(super) enum Reach {
 }
 
 impl Reach {
+    /// The bits of `map` that are within reach.
+    pub(super) fn within(self, map: Map) -> Map {
+        match self {
+            Self::Whole => map,
+            Self::Part(number) => {
+                let mut part = [0; 4];
+                let word = usize::from(number / 4);
+                part[word] = map[word] & 0xffff << (number % 4 * 16);
+                part
+            }
+        }
+    }
+
     /// With fewer buckets, a cell would not tell its /24.
     const fn fewest(self) -> usize {
         match self {
@@ -171,17 +184,14 @@ impl Node {
         draft.push(&self.buckets, self.bitmaps.as_flattened())
     }
 
-    fn length(&self) -> usize {
+    /// Lines it takes.
+    pub(super) fn length(&self) -> usize {
         self.buckets.len() + 2 * self.bitmaps.len()
     }
 
     /// Whether it had better be put together anew, or nothing is left of it.
     pub(super) fn is_unfit(&self) -> bool {
-        let cells: usize = self
-            .buckets
-            .iter()
-            .map(|bucket| bucket.cells().count())
-            .sum();
+        let cells: usize = self.buckets.iter().map(Line::count).sum();
         let is_sparse = self.buckets.len() > 4 && cells < self.buckets.len() * 2;
         cells == 0
             || is_sparse

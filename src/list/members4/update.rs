@@ -105,8 +105,8 @@ impl Members4 {
             for (reference, number) in table.iter_mut().zip(0..) {
                 let reach = Reach::Part(number);
                 if change.nets(reach).next().is_some() {
-                    gone += self.arena.length(*reference);
                     let node = Node::load(reach, *reference, &self.arena);
+                    gone += length(&node, *reference);
                     *reference = match change.apply(node, reach) {
                         Changed::Node(node) => node.push(draft),
                         Changed::Leaves(leaves) => node::push(reach, &leaves, draft).unwrap_or(0),
@@ -119,8 +119,8 @@ impl Members4 {
                 Placed::Split(table)
             }
         } else {
-            gone = self.arena.length(slot.node);
             let node = Node::load(Reach::Whole, slot.node, &self.arena);
+            gone = length(&node, slot.node);
             match change.apply(node, Reach::Whole) {
                 Changed::Node(node) => Placed::Node(node.push(draft)),
                 Changed::Leaves(leaves) => node::place(&leaves, draft),
@@ -129,6 +129,15 @@ impl Members4 {
         let touched = slot.touched & !change.emptied | change.filled;
         self.place(index, placed, touched);
         gone
+    }
+}
+
+/// Lines of a loaded node; none where there was none.
+fn length(node: &Node, reference: Reference) -> usize {
+    if arena::buckets(reference) == 0 {
+        0
+    } else {
+        node.length()
     }
 }
 
@@ -179,11 +188,7 @@ impl<'a> Change<'a> {
         for (changed, joined) in changed.iter_mut().zip(self.joined) {
             *changed |= joined;
         }
-        let nets = match reach {
-            Reach::Whole => 0..=255,
-            Reach::Part(number) => number * 16..=number * 16 + 15,
-        };
-        nets.filter(move |net| node::is_set(&changed, *net))
+        node::ones(reach.within(changed))
     }
 
     fn apply(&mut self, mut node: Node, reach: Reach) -> Changed {
