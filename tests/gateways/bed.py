@@ -39,8 +39,13 @@ class Bed:
         return self
 
     def __exit__(self, *_):
-        for name in list(self.processes):
-            self.stop(name)
+        for process in self.processes.values():
+            process.terminate()
+        for process in self.processes.values():
+            try:
+                process.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                process.kill()
         shutil.rmtree(self.directory)
 
     def port(self, documented):
