@@ -57,15 +57,16 @@ pub(crate) const fn mapped_ipv4(address: Ipv6Addr) -> Option<Ipv4Addr> {
 #[must_use]
 #[inline]
 pub const fn embedded_ipv4(address: Ipv6Addr) -> Option<Ipv4Addr> {
-    let (high, low) = match address.segments() {
-        [0x2002, high, low, ..] => (high, low),
-        [0x2001, 0, .., high, low] => (!high, !low),
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => (high, low),
+    let bits = address.to_bits();
+    #[expect(clippy::cast_possible_truncation, reason = "32 bits each")]
+    let (first, second, last) = ((bits >> 96) as u32, (bits >> 80) as u32, bits as u32);
+    let embedded = match first {
+        0x2001_0000 => !last,
+        0x0064_ff9b if bits << 32 >> 64 == 0 => last,
+        0x2002_0000..=0x2002_ffff => second,
         _ => return None,
     };
-    let [high0, high1] = high.to_be_bytes();
-    let [low0, low1] = low.to_be_bytes();
-    Some(Ipv4Addr::new(high0, high1, low0, low1))
+    Some(Ipv4Addr::from_bits(embedded))
 }
 
 #[cfg(test)]

@@ -379,14 +379,14 @@ impl List {
     pub(crate) fn may_know(&self, client: IpAddr) -> bool {
         match client {
             IpAddr::V4(v4) => self.v4.contains(v4.to_bits()),
-            IpAddr::V6(v6) => self.may_know_ipv6(v6),
+            IpAddr::V6(v6) => self.may_know_ipv6(v6.to_bits()),
         }
     }
 
     /// Kept out of [`may_know`](Self::may_know), which is compiled into every caller of `evaluate`.
     #[inline(never)]
-    fn may_know_ipv6(&self, client: Ipv6Addr) -> bool {
-        self.v6.contains(client.to_bits()) || embedded_ipv4(client).is_some()
+    fn may_know_ipv6(&self, client: u128) -> bool {
+        self.v6.contains(client) || embedded_ipv4(Ipv6Addr::from_bits(client)).is_some()
     }
 
     /// What is known about `client`, a canonical address, from the entries in `scope`.
