@@ -67,7 +67,7 @@ pub(crate) fn administration(app: &Arc<App>) -> Router {
 pub(crate) fn decisions(app: &Arc<App>) -> Router {
     Router::new()
         .route("/v1/decisions", post(decisions::decide))
-        .route(decisions::AUTHORIZE, any(decisions::authorize))
+        .route("/v1/authorize", any(decisions::authorize))
         // Envoy appends the path that its client asked for.
         .route("/v1/authorize/", any(decisions::authorize))
         .route("/v1/authorize/{*path}", any(decisions::authorize))

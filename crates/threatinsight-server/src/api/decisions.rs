@@ -27,7 +27,7 @@ static FORWARDED_URI: HeaderName = HeaderName::from_static("x-forwarded-uri");
 static ORIGINAL_URI: HeaderName = HeaderName::from_static("x-original-uri");
 
 /// Where gateways ask about the request itself.
-pub(super) const AUTHORIZE: &str = "/v1/authorize";
+const AUTHORIZE: &str = "/v1/authorize";
 
 /// How many chains one request may ask about.
 const CHAINS: usize = 10_000;

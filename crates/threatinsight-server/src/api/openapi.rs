@@ -150,7 +150,7 @@ const OPERATIONS: [Operation; 21] = [
         "get",
         "/v1/authorize",
         "authorize",
-        "Judge this request as a gateway forwards it: 200 or 403",
+        "Judge this request as a gateway forwards it: 200 or 403; the same with every method, and at every path below",
         None,
         None,
     ),
@@ -229,6 +229,20 @@ pub(super) fn document() -> Value {
         }
         if let Some(entry) = entry.as_object_mut() {
             entry.insert(method.to_owned(), operation);
+        }
+    }
+    // Some gateways ask with the method of their client.
+    if let Some(authorize) = paths
+        .get_mut("/v1/authorize")
+        .and_then(Value::as_object_mut)
+    {
+        let get = authorize.get("get").cloned().unwrap_or_default();
+        for method in ["delete", "head", "options", "patch", "post", "put"] {
+            let mut operation = get.clone();
+            if let Some(id) = operation.get_mut("operationId") {
+                *id = json!(format!("authorize-{method}"));
+            }
+            authorize.insert(method.to_owned(), operation);
         }
     }
     json!({
