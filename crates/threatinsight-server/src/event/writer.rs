@@ -1,11 +1,11 @@
 //! The event log's only writer: a bounded queue, batches as large as what has gathered meanwhile.
 //!
 //! A decision never waits for it. When the queue is full the event is dropped, counted, and said
-//! once.
+//! once a minute.
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
@@ -47,9 +47,19 @@ pub(crate) struct WriterOptions {
 pub(crate) struct EventQueue {
     sender: mpsc::Sender<Observation>,
     metrics: Metrics,
-    /// Whether the last event was dropped, so that a flood is said once.
-    dropping: Arc<AtomicBool>,
+    flood: Arc<Flood>,
 }
+
+/// What was said of dropped events.
+#[derive(Debug)]
+struct Flood {
+    start: Instant,
+    /// Seconds after `start` before which nothing more is said.
+    said_until: AtomicU64,
+}
+
+/// Seconds for which a flood is said once.
+const SAID_FOR: u64 = 60;
 
 impl EventQueue {
     pub(crate) fn new(capacity: usize, metrics: Metrics) -> (Self, mpsc::Receiver<Observation>) {
@@ -57,26 +67,39 @@ impl EventQueue {
         let queue = Self {
             sender,
             metrics,
-            dropping: Arc::default(),
+            flood: Arc::new(Flood::new()),
         };
         (queue, receiver)
     }
 
     /// Hands over an observation; never waits.
     pub(crate) fn push(&self, observation: Observation) {
-        match self.sender.try_send(observation) {
-            Ok(()) => {
-                if self.dropping.load(Ordering::Relaxed) {
-                    self.dropping.store(false, Ordering::Relaxed);
-                }
-            }
-            Err(_) => {
-                self.metrics.events_dropped.inc();
-                if !self.dropping.swap(true, Ordering::Relaxed) {
-                    tracing::warn!("log events are dropped: the queue is full");
-                }
+        if self.sender.try_send(observation).is_err() {
+            self.metrics.events_dropped.inc();
+            if self.flood.is_news(self.flood.start.elapsed().as_secs()) {
+                tracing::warn!("log events are dropped: the queue is full; said once a minute");
             }
         }
+    }
+}
+
+impl Flood {
+    fn new() -> Self {
+        Self {
+            start: Instant::now(),
+            said_until: AtomicU64::new(0),
+        }
+    }
+
+    /// Whether a flood `now`, in seconds after `start`, has not been said yet.
+    fn is_news(&self, now: u64) -> bool {
+        let until = self.said_until.load(Ordering::Relaxed);
+        let next = now + SAID_FOR;
+        now >= until
+            && self
+                .said_until
+                .compare_exchange(until, next, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
     }
 }
 
@@ -215,5 +238,17 @@ impl Fold {
             });
         }
         ended.into_iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_is_said_once_a_minute() {
+        let flood = Flood::new();
+        let said: Vec<u64> = (0..200).filter(|now| flood.is_news(*now)).collect();
+        assert_eq!(said, [0, 60, 120, 180]);
     }
 }
