@@ -8,10 +8,11 @@ use proptest::sample::Index;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use threatinsight::{
-    Action, AddressRange, Admission, Edition, Explanation, Feed, FeedError, FeedParser, Kind,
-    Level, List, NetworkZone, ParseOptions, ParsedFeed, Pattern, Patterns, Policy, Prefix, Reason,
-    Request, Stage, Timestamp, Verdict, ZoneStatus, ZoneUsage,
+    Action, AddressRange, Admission, Delta, Edition, Entry, Explanation, Feed, FeedError,
+    FeedParser, Kind, Level, List, NetworkZone, ParseOptions, ParsedFeed, Pattern, Patterns,
+    Policy, Prefix, Reason, Request, Stage, Timestamp, Verdict, ZoneStatus, ZoneUsage,
 };
+use threatinsight_lists as lists;
 use threatinsight_oracle::{Judgement, Listing, Oracle, address, inside};
 
 use crate::corpus::judgement;
@@ -348,6 +349,54 @@ fn random_requests_reach_every_stage() {
     }
     assert_eq!(reached.len(), 9, "{reached:?}");
     assert!(reached.values().all(|times| *times >= 20), "{reached:?}");
+}
+
+/// On 16 cores and more, a compile once gave its parts more segments than references can name, and
+/// listed prefixes were not found.
+#[test]
+fn a_compile_on_many_cores_lists_every_prefix() {
+    let prefixes = lists::list4(60_000, 1).into_iter().map(lists::prefix4);
+    let v6 = lists::list6(60_000, 1).into_iter().map(lists::prefix6);
+    let prefixes: Vec<_> = prefixes.chain(v6).collect();
+    let feeds = [lists::feed(prefixes.iter().copied())];
+    for threads in [2, 64] {
+        let list = in_pool(threads, || List::compile(&feeds, Timestamp(0)).unwrap());
+        for prefix in &prefixes {
+            assert!(
+                list.contains(prefix.address()),
+                "{threads} threads, {prefix}"
+            );
+        }
+        // Every block moves: most are changed, and change back.
+        let removals: Vec<_> = prefixes
+            .iter()
+            .step_by(2)
+            .map(|p| (feeds[0].name(), *p))
+            .collect();
+        let additions: Vec<_> = removals
+            .iter()
+            .map(|(feed, p)| (*feed, Entry::new(*p)))
+            .collect();
+        let fewer = list.update(
+            &Delta {
+                removals: &removals,
+                additions: &[],
+            },
+            Timestamp(0),
+        );
+        let delta = Delta {
+            removals: &[],
+            additions: &additions,
+        };
+        let again = fewer.unwrap().update(&delta, Timestamp(0)).unwrap();
+        assert_eq!(again.digest(), list.digest());
+        for prefix in &prefixes {
+            assert!(
+                again.contains(prefix.address()),
+                "{threads} threads, {prefix}"
+            );
+        }
+    }
 }
 
 #[test]

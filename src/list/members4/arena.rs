@@ -96,6 +96,13 @@ impl Arena {
         self.segments.iter().map(|segment| segment.len()).sum()
     }
 
+    /// Whether the nodes of an update with so many changes can be referred to, whichever they are.
+    pub(super) fn has_room(&self, changes: usize) -> bool {
+        // All nodes may be written anew, and a change adds at most a /17: some 20 lines of whole /24s.
+        let lines = 2 * self.live + 32 * changes;
+        self.segments.len() + lines.div_ceil(SEGMENT) < SEGMENTS
+    }
+
     /// A draft of the segments that come next.
     pub(super) fn draft(&self) -> Draft {
         Draft::after(self.segments.len())
@@ -108,8 +115,8 @@ impl Arena {
 
     /// Adds what was drafted after this version's segments; `gone` lines are needed no more.
     pub(super) fn append(&mut self, draft: &Draft, gone: usize) {
-        // The list's limit on entries keeps them far below what a reference can hold.
-        debug_assert!(self.segments.len() + draft.lines.len() / SEGMENT < SEGMENTS);
+        // A build has few segments, and `has_room` was asked before an update.
+        debug_assert!(self.segments.len() + draft.lines.len().div_ceil(SEGMENT) <= SEGMENTS);
         self.live += draft.live;
         self.live -= gone;
         self.segments

@@ -16,6 +16,9 @@ use crate::list::{
 };
 use crate::row::Row;
 
+/// Most stretches of a build: each begins a segment, and references name few of them.
+const STRETCHES: usize = 16;
+
 /// Nodes of one stretch of rows.
 #[derive(Debug)]
 struct Stretch {
@@ -110,7 +113,7 @@ impl Members4 {
 
 /// Cuts `rows` between /16s, into as many stretches as are worth it.
 fn stretches(rows: &[Row<u32>]) -> Vec<&[Row<u32>]> {
-    let parts = parallel::parts(rows.len());
+    let parts = parallel::parts(rows.len()).min(STRETCHES);
     let mut rest = rows;
     let mut stretches = Vec::with_capacity(parts);
     for left in (1..=parts).rev() {

@@ -41,6 +41,10 @@ impl Members4 {
             .chain(appeared.iter().map(dirty(true)))
             .partition(|dirty| dirty.length <= cover::LONGEST);
 
+        if !self.arena.has_room(long.len()) {
+            let rows: Vec<_> = entries.iter().collect();
+            return Self::build(&rows);
+        }
         let mut next = self.clone();
         let mut draft = next.arena.draft();
         let mut gone = 0;
