@@ -181,6 +181,13 @@ impl Draft {
         self.lines.reserve(lines);
     }
 
+    /// The lines that a node is in, and where it begins, if it is in this draft.
+    pub(super) fn place(&self, reference: Reference) -> Option<(&[Line], usize)> {
+        let place = (reference & PLACE) as usize;
+        let start = place.checked_sub(self.first * SEGMENT)?;
+        Some((&self.lines, start))
+    }
+
     /// Adds a node.
     pub(super) fn push(&mut self, buckets: &[Line], bitmaps: &[Line]) -> Reference {
         let length = buckets.len() + bitmaps.len();

@@ -6,7 +6,7 @@
 )]
 
 use super::{
-    Members4, Slot,
+    Members4, Slot, Touched,
     arena::{self, Arena, Draft},
     node::{self, Few, Leaf, Map, Placed, set},
 };
@@ -23,8 +23,8 @@ const STRETCHES: usize = 16;
 #[derive(Debug)]
 struct Stretch {
     draft: Draft,
-    /// The /16s with nodes, and which of their /21s are touched.
-    nodes: Vec<(usize, Placed, u32)>,
+    /// The /16s with nodes, and what in them is touched.
+    nodes: Vec<(usize, Placed, Touched)>,
     /// Prefixes of at most 16 bits.
     short: Vec<(u32, u8)>,
 }
@@ -59,8 +59,8 @@ impl Members4 {
         members
     }
 
-    /// Notes where the nodes of a /16 are, and which of its /21s are touched.
-    pub(super) fn place(&mut self, index: usize, placed: Placed, touched: u32) {
+    /// Notes where the nodes of a /16 are, and what in it is touched.
+    pub(super) fn place(&mut self, index: usize, placed: Placed, touched: Touched) {
         let Some(slot) = self.directory.get_mut(index) else {
             return;
         };
@@ -106,7 +106,7 @@ impl Members4 {
             .get_mut(cover::indices(prefix))
             .unwrap_or_default()
         {
-            slot.touched = u32::MAX;
+            slot.touched = Touched::ALL;
         }
     }
 }
@@ -155,10 +155,7 @@ impl Stretch {
         let index = (first.bits() >> 16) as usize;
         leaves.clear();
         fill(rows, leaves);
-        let touched = leaves
-            .iter()
-            .map(|(net, _)| 1 << (net >> 3))
-            .fold(0, |a, b| a | b);
+        let touched = leaves.iter().map(|(net, _)| *net).collect();
         self.nodes
             .push((index, node::place(leaves, &mut self.draft), touched));
     }

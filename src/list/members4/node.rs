@@ -456,6 +456,13 @@ pub(super) fn is_set(map: &Map, at: u8) -> bool {
     map[usize::from(at) / 64] >> (at % 64) & 1 != 0
 }
 
+/// Whether the node at `start` has anything listed of a /24.
+pub(super) fn has_net(lines: &[Line], start: usize, buckets: usize, net: u8) -> bool {
+    let hash = line::hash(net);
+    let bucket = lines.get(start + line::bucket(hash, buckets));
+    bucket.is_some_and(|bucket| bucket.cells().any(|cell| same_net(cell, line::tag(hash))))
+}
+
 fn same_net(cell: u16, tag: u16) -> bool {
     cell & !(MARKER | LOW) == tag
 }

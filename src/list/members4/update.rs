@@ -69,9 +69,7 @@ impl Members4 {
         for index in cover::indices(prefix) {
             let slot = self.directory.get(index).copied().unwrap_or_default();
             if slot.node & COVERED == 0 {
-                let touched = self
-                    .nets(slot.node)
-                    .fold(0, |all, net| all | 1 << (net >> 3));
+                let touched = self.nets(slot.node).collect();
                 if let Some(slot) = self.directory.get_mut(index) {
                     slot.touched = touched;
                 }
@@ -130,7 +128,19 @@ impl Members4 {
                 Changed::Leaves(leaves) => node::place(&leaves, draft),
             }
         };
-        let touched = slot.touched & !change.emptied | change.filled;
+        let is_listed = |net: u8| {
+            let node = match placed {
+                Placed::Node(node) => node,
+                Placed::Split(table) => table[usize::from(net >> 4)],
+            };
+            let (lines, start) = draft.place(node).unwrap_or_else(|| self.arena.place(node));
+            node::has_net(lines, start, arena::buckets(node), net)
+        };
+        let mut touched = slot.touched;
+        for net in node::ones(change.emptied) {
+            touched.remove(net, is_listed);
+        }
+        node::ones(change.filled).for_each(|net| touched.insert(net));
         self.place(index, placed, touched);
         gone
     }
@@ -161,10 +171,10 @@ struct Change<'a> {
     asked: Map,
     /// The /24s in which hosts appeared, which join those that are there.
     joined: Map,
-    /// The /21s that have nothing listed any more.
-    emptied: u32,
-    /// The /21s that have something listed.
-    filled: u32,
+    /// The changed /24s that have nothing listed any more.
+    emptied: Map,
+    /// The others.
+    filled: Map,
 }
 
 impl<'a> Change<'a> {
@@ -181,8 +191,8 @@ impl<'a> Change<'a> {
             entries,
             asked,
             joined,
-            emptied: 0,
-            filled: 0,
+            emptied: [0; 4],
+            filled: [0; 4],
         }
     }
 
@@ -197,23 +207,16 @@ impl<'a> Change<'a> {
 
     fn apply(&mut self, mut node: Node, reach: Reach) -> Changed {
         let mut misfits = Vec::new();
-        let (mut filled, mut emptied) = (0, 0);
         for net in self.nets(reach) {
             let leaf = self.leaf(net, &node);
-            let touched = if leaf == Leaf::None {
-                &mut emptied
+            let nets = if leaf == Leaf::None {
+                &mut self.emptied
             } else {
-                &mut filled
+                &mut self.filled
             };
-            *touched |= 1_u32 << (net >> 3);
+            set(nets, net.into()..usize::from(net) + 1);
             if !node.set(net, &leaf) {
                 misfits.push((net, leaf));
-            }
-        }
-        self.filled |= filled;
-        for touched in (0..32).filter(|touched| (emptied & !filled) >> touched & 1 != 0) {
-            if (0..8).all(|net| node.get(touched * 8 + net) == Leaf::None) {
-                self.emptied |= 1 << touched;
             }
         }
         if misfits.is_empty() && !node.is_unfit() {

@@ -20,13 +20,13 @@ struct Lane<'a> {
 
 impl Members6 {
     /// Whether each of `addresses` is listed, as far as `answers` reaches.
-    pub(crate) fn contains_batch(&self, addresses: &[u128], answers: &mut [bool]) {
+    pub(crate) fn search_each(&self, addresses: &[u128], answers: &mut [bool]) {
         for (addresses, answers) in addresses.chunks(GROUP).zip(answers.chunks_mut(GROUP)) {
-            self.contains_group(addresses, answers);
+            self.search_group(addresses, answers);
         }
     }
 
-    fn contains_group(&self, addresses: &[u128], answers: &mut [bool]) {
+    fn search_group(&self, addresses: &[u128], answers: &mut [bool]) {
         let mut lanes = [Lane::default(); GROUP];
         let mut free = lanes.iter_mut();
         for (at, (&address, answer)) in addresses.iter().zip(answers.iter_mut()).enumerate() {

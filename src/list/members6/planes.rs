@@ -130,7 +130,7 @@ pub(super) enum Look {
 }
 
 impl Planes {
-    #[inline]
+    #[inline(always)]
     pub(super) fn look(&self, address: u128) -> Look {
         let top = bits_top(address);
         let reference = self.nodes.directory.get((top >> 20) as usize);
