@@ -134,8 +134,7 @@ impl List {
     ///
     /// # Complexity
     ///
-    /// Proportional to the change, but for copying a directory of each family, 1 MiB in all; what
-    /// is not touched is shared.
+    /// Proportional to the change, but for copying some 500 KiB; what is not touched is shared.
     ///
     /// # Errors
     ///

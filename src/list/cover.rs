@@ -1,7 +1,7 @@
 //! Prefixes of at most 16 bits: one flag in each directory index they cover, so that adding or removing one leaves
 //! what is below where it is.
 
-use std::ops::{ControlFlow, Range};
+use std::ops::{ControlFlow, RangeInclusive};
 
 use crate::bits::Bits;
 use crate::list::{blocks::Reference, entries::Entries};
@@ -11,34 +11,42 @@ pub(crate) const COVERED: Reference = 1 << 31;
 /// The longest prefix the flag stands for.
 pub(crate) const LONGEST: u8 = 16;
 
-/// An element of a directory.
-pub(crate) trait Slot {
-    /// Where the flag is.
-    fn reference(&mut self) -> &mut Reference;
+/// Something with a reference for each /16.
+pub(crate) trait Directory {
+    /// The reference of a /16, where the flag is.
+    fn reference(&mut self, index: u16) -> Option<&mut Reference>;
 }
 
-impl Slot for Reference {
-    fn reference(&mut self) -> &mut Reference {
-        self
+impl Directory for [Reference] {
+    fn reference(&mut self, index: u16) -> Option<&mut Reference> {
+        self.get_mut(usize::from(index))
     }
 }
 
 /// Sets the flag of every index the prefix covers.
-pub(crate) fn cover<A: Bits>(directory: &mut [impl Slot], (bits, length): (A, u8)) {
-    for slot in covered(directory, (bits, length)) {
-        *slot.reference() |= COVERED;
+pub(crate) fn cover<A: Bits>(directory: &mut (impl Directory + ?Sized), prefix: (A, u8)) {
+    for index in indices(prefix) {
+        if let Some(reference) = directory.reference(index) {
+            *reference |= COVERED;
+        }
     }
 }
 
 /// The prefix is gone: what it covered is covered now only by others as short, which `entries` know.
-pub(crate) fn uncover<A: Bits>(directory: &mut [impl Slot], prefix: (A, u8), entries: &Entries<A>) {
+pub(crate) fn uncover<A: Bits>(
+    directory: &mut (impl Directory + ?Sized),
+    prefix: (A, u8),
+    entries: &Entries<A>,
+) {
     let mut left = Vec::new();
     let _: ControlFlow<()> = entries.overlapping(prefix, LONGEST, |row| {
         left.push((row.bits(), row.length));
         ControlFlow::Continue(())
     });
-    for slot in covered(directory, prefix) {
-        *slot.reference() &= !COVERED;
+    for index in indices(prefix) {
+        if let Some(reference) = directory.reference(index) {
+            *reference &= !COVERED;
+        }
     }
     for (bits, length) in left {
         // One that is shorter covers more than was cleared, and that is still set.
@@ -52,11 +60,9 @@ pub(crate) fn uncover<A: Bits>(directory: &mut [impl Slot], prefix: (A, u8), ent
 }
 
 /// The indices that a prefix covers.
-pub(crate) fn indices<A: Bits>((bits, length): (A, u8)) -> Range<usize> {
+#[expect(clippy::cast_possible_truncation, reason = "an index of 16 bits")]
+pub(crate) fn indices<A: Bits>((bits, length): (A, u8)) -> RangeInclusive<u16> {
     let from = bits.index(0, LONGEST);
-    from..from + (1 << (LONGEST - length))
-}
-
-fn covered<S, A: Bits>(directory: &mut [S], prefix: (A, u8)) -> &mut [S] {
-    directory.get_mut(indices(prefix)).unwrap_or_default()
+    let last = from + (1 << (LONGEST - length)) - 1;
+    from as u16..=last as u16
 }

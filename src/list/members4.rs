@@ -4,10 +4,10 @@
 //! end. Each /16 has one node, or, when that would be long, one for each /20:
 //!
 //! ```text
-//! directory [65,536]   touched 64 │ COVERED 1 │ buckets 5 │ where the node is 26
-//! table [16]           the same without `touched`, for each /20 of a /16 with 31 for its buckets
-//! node                 1..=30 buckets of 16 bytes, then a bitmap of 32 bytes for each crowded /24
-//! bucket               8 cells:  hash of the /24 7 │ marker 1 │ host 8
+//! directory [256][256]  touched 64 │ COVERED 1 │ buckets 5 │ where the node is 26
+//! table [16]            the same without `touched`, for each /20 of a /16 with 31 for its buckets
+//! node                  1..=30 buckets of 16 bytes, then a bitmap of 32 bytes for each crowded /24
+//! bucket                8 cells:  hash of the /24 7 │ marker 1 │ host 8
 //! ```
 //!
 //! A hash of the /24, the third byte, chooses the bucket, which holds all that is listed in the /24: one cell per host
@@ -24,16 +24,15 @@
 mod arena;
 mod batch;
 mod build;
+mod directory;
 mod line;
 mod node;
 mod update;
 
-use crate::list::{
-    blocks::Reference,
-    cover::{self, COVERED},
-};
+use crate::list::{blocks::Reference, cover::COVERED};
 
 use arena::Arena;
+use directory::Directory;
 use line::Line;
 
 /// Most hosts of a /24 that are cells of their own.
@@ -42,103 +41,31 @@ const FEW: usize = 6;
 /// The listed IPv4 addresses.
 #[derive(Clone, Debug)]
 pub(crate) struct Members4 {
-    directory: Box<[Slot]>,
+    directory: Directory,
     tables: Vec<Table>,
     arena: Arena,
-}
-
-/// What is known of a /16.
-#[derive(Clone, Copy, Debug, Default)]
-struct Slot {
-    touched: Touched,
-    node: Reference,
-}
-
-/// In which /24s of a /16 something may be listed: a bit for the upper five bits of the third byte of those where
-/// something is, and one for the lower five. Of a million prefixes like those of real lists, it lets 7 % of all
-/// addresses pass, where one bit for each /21 lets 12 %.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct Touched([u32; 2]);
-
-/// The two bits of the /24 with each third byte.
-static BITS: [u64; 256] = {
-    let mut bits = [0; 256];
-    let mut net = 0;
-    while net < bits.len() {
-        bits[net] = 1 << (net >> 3) | 1 << (32 + (net & 31));
-        net += 1;
-    }
-    bits
-};
-
-impl Touched {
-    const ALL: Self = Self([u32::MAX; 2]);
-
-    const fn insert(&mut self, net: u8) {
-        self.0[0] |= 1 << (net >> 3);
-        self.0[1] |= 1 << (net & 31);
-    }
-
-    /// Nothing is listed in `net` any more; of the others, `is_listed` knows.
-    fn remove(&mut self, net: u8, is_listed: impl Fn(u8) -> bool) {
-        if !(0..8).any(|other| is_listed(net & !7 | other)) {
-            self.0[0] &= !(1 << (net >> 3));
-        }
-        if !(0..8).any(|other| is_listed(net & 31 | other << 5)) {
-            self.0[1] &= !(1 << (net & 31));
-        }
-    }
-}
-
-impl FromIterator<u8> for Touched {
-    fn from_iter<I: IntoIterator<Item = u8>>(nets: I) -> Self {
-        let mut touched = Self::default();
-        nets.into_iter().for_each(|net| touched.insert(net));
-        touched
-    }
 }
 
 /// References to the nodes of the /20s of a /16.
 type Table = [Reference; 16];
 
-impl Slot {
-    #[inline(always)]
-    fn may_list(&self, address: u32) -> bool {
-        let Touched([upper, lower]) = self.touched;
-        let bits = BITS[(address >> 8 & 255) as usize];
-        (u64::from(upper) | u64::from(lower) << 32) & bits == bits
-    }
-}
-
-impl cover::Slot for Slot {
-    fn reference(&mut self) -> &mut Reference {
-        &mut self.node
-    }
-}
-
 impl Members4 {
     /// Whether `address` is listed. Most misses end in the caller.
     #[inline(always)]
     pub(crate) fn contains(&self, address: u32) -> bool {
-        let slot = self.slot(address);
-        slot.is_some_and(|slot| slot.may_list(address) && self.search(address, slot.node))
+        let slot = self.directory.of(address);
+        slot.may_list(address) && self.search(address, slot.node)
     }
 
     /// Whether the directory does not rule out that `address` is listed.
     #[inline(always)]
     pub(crate) fn may_contain(&self, address: u32) -> bool {
-        self.slot(address)
-            .is_some_and(|slot| slot.may_list(address))
-    }
-
-    #[inline(always)]
-    fn slot(&self, address: u32) -> Option<&Slot> {
-        self.directory.get((address >> 16) as usize)
+        self.directory.of(address).may_list(address)
     }
 
     /// Heap bytes.
     pub(crate) fn bytes(&self) -> usize {
-        size_of_val(&*self.directory) + size_of_val(&*self.tables) + self.arena.bytes()
+        self.directory.bytes() + size_of_val(&*self.tables) + self.arena.bytes()
     }
 
     /// The node that `address` is in, if it is not in all of a /16.
@@ -188,29 +115,5 @@ fn marked(marker: u16, lines: &[Line], bitmaps: usize, host: u8) -> bool {
             let hosts = lines.get(line).and_then(|line| line.0.get(word));
             hosts.is_some_and(|hosts| hosts >> (host & 15) & 1 != 0)
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::collections::BTreeSet;
-
-    #[test]
-    fn touched_is_what_the_nets_that_are_left_say() {
-        let mut model = BTreeSet::new();
-        let mut touched = Touched::default();
-        for step in 0..4000_u32 {
-            let net = (step * step / 3) as u8;
-            if step % 7 < 3 || !model.contains(&net) {
-                model.insert(net);
-                touched.insert(net);
-            } else {
-                model.remove(&net);
-                touched.remove(net, |net| model.contains(&net));
-            }
-            assert_eq!(touched, model.iter().copied().collect(), "step {step}");
-        }
-        assert!(model.len() < 200, "few were ever gone");
     }
 }

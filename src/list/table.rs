@@ -65,7 +65,7 @@ impl<A: Family> Table<A> {
     ///
     /// # Complexity
     ///
-    /// Proportional to the change, but for copying a directory: 768 KiB for IPv4, 256 KiB for IPv6.
+    /// Proportional to the change, but for copying 256 KiB for IPv6.
     pub(super) fn update(&self, mut changes: Vec<Change<A>>, feeds: &[Fact]) -> Self {
         if changes.is_empty() {
             return self.clone();

@@ -12,7 +12,8 @@
 use std::sync::Arc;
 
 use super::{
-    Slot, Table,
+    Table,
+    directory::{Directory, Slot},
     line::{EMPTY, Line},
 };
 use crate::list::{blocks::Reference, cover::COVERED};
@@ -124,7 +125,7 @@ impl Arena {
     }
 
     /// Joins segments where there are too many, or too much in them is dead; `directory` and `tables` refer to all nodes.
-    pub(super) fn tidy(&mut self, directory: &mut [Slot], tables: &mut [Table]) {
+    pub(super) fn tidy(&mut self, directory: &mut Directory, tables: &mut [Table]) {
         if self.allocated() > self.live + self.live / 2 + 4096 {
             self.join(1, directory, tables);
         } else if self.segments.len() > JOIN {
@@ -142,13 +143,14 @@ impl Arena {
     }
 
     /// Moves the living nodes of segment `first` and all newer ones together.
-    fn join(&mut self, first: usize, directory: &mut [Slot], tables: &mut [Table]) {
+    fn join(&mut self, first: usize, directory: &mut Directory, tables: &mut [Table]) {
         let mut draft = Draft::after(first);
-        let whole = directory.iter_mut().map(|slot| &mut slot.node);
-        let whole = whole.filter(|node| !is_split(**node));
-        let nodes = whole.chain(tables.as_flattened_mut());
-        let is_moved = |node: &&mut Reference| (**node & PLACE) as usize / SEGMENT >= first;
-        for reference in nodes.filter(is_moved) {
+        let is_moved = |node: Reference| (node & PLACE) as usize / SEGMENT >= first;
+        let is_node = |slot: &Slot| !is_split(slot.node) && is_moved(slot.node);
+        let slots = directory.wanted(is_node).filter(|slot| is_node(slot));
+        let nodes = slots.map(|slot| &mut slot.node);
+        let of_tables = tables.as_flattened_mut().iter_mut();
+        for reference in nodes.chain(of_tables.filter(|node| is_moved(**node))) {
             let (buckets, bitmaps) = self.node(*reference);
             *reference = *reference & COVERED | draft.push(buckets, bitmaps);
         }

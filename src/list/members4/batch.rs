@@ -27,7 +27,7 @@ impl Members4 {
     fn search_group(&self, addresses: &[u32], answers: &mut [bool]) {
         let mut nodes = [0; GROUP];
         for (node, &address) in nodes.iter_mut().zip(addresses) {
-            let reference = self.slot(address).map_or(0, |slot| slot.node);
+            let reference = self.directory.of(address).node;
             *node = reference & COVERED | self.node(address, reference);
         }
         // Copied, so that all are on their way before the first is looked into.

@@ -6,8 +6,9 @@
 )]
 
 use super::{
-    Members4, Slot, Touched,
+    Members4,
     arena::{self, Arena, Draft},
+    directory::{Directory, Slot, Touched},
     node::{self, Few, Leaf, Map, Placed, set},
 };
 use crate::list::{
@@ -24,7 +25,7 @@ const STRETCHES: usize = 16;
 struct Stretch {
     draft: Draft,
     /// The /16s with nodes, and what in them is touched.
-    nodes: Vec<(usize, Placed, Touched)>,
+    nodes: Vec<(u16, Placed, Touched)>,
     /// Prefixes of at most 16 bits.
     short: Vec<(u32, u8)>,
 }
@@ -34,7 +35,7 @@ impl Members4 {
     pub(crate) fn build(rows: &[Row<u32>]) -> Self {
         let stretches = parallel::map(rows.len(), stretches(rows), Stretch::build);
         let mut members = Self {
-            directory: vec![Slot::default(); 1 << 16].into(),
+            directory: Directory::new(),
             // The table of every /16 that has none.
             tables: vec![[0; 16]],
             arena: Arena::empty(),
@@ -60,10 +61,8 @@ impl Members4 {
     }
 
     /// Notes where the nodes of a /16 are, and what in it is touched.
-    pub(super) fn place(&mut self, index: usize, placed: Placed, touched: Touched) {
-        let Some(slot) = self.directory.get_mut(index) else {
-            return;
-        };
+    pub(super) fn place(&mut self, index: u16, placed: Placed, touched: Touched) {
+        let slot = self.directory.get_mut(index);
         let flag = slot.node & COVERED;
         if flag == 0 {
             slot.touched = touched;
@@ -90,23 +89,16 @@ impl Members4 {
     fn drop_table(&mut self, number: usize) {
         self.tables.swap_remove(number);
         let last = arena::split(self.tables.len());
-        if let Some(slot) = self
-            .directory
-            .iter_mut()
-            .find(|slot| slot.node & !COVERED == last)
-        {
+        let is_last = |slot: &Slot| slot.node & !COVERED == last;
+        for slot in self.directory.wanted(is_last).filter(|slot| is_last(slot)) {
             slot.node = slot.node & COVERED | arena::split(number);
         }
     }
 
     pub(super) fn cover(&mut self, prefix: (u32, u8)) {
         cover::cover(&mut self.directory, prefix);
-        for slot in self
-            .directory
-            .get_mut(cover::indices(prefix))
-            .unwrap_or_default()
-        {
-            slot.touched = Touched::ALL;
+        for index in cover::indices(prefix) {
+            self.directory.get_mut(index).touched = Touched::ALL;
         }
     }
 }
@@ -152,7 +144,7 @@ impl Stretch {
             rows = rest;
         }
         let Some(first) = rows.first() else { return };
-        let index = (first.bits() >> 16) as usize;
+        let index = (first.bits() >> 16) as u16;
         leaves.clear();
         fill(rows, leaves);
         let touched = leaves.iter().map(|(net, _)| *net).collect();

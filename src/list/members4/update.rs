@@ -6,11 +6,7 @@ use super::{
     arena::{self, Draft},
     node::{self, Leaf, Map, Node, Placed, Reach, set},
 };
-use crate::list::{
-    blocks::Reference,
-    cover::{self, COVERED},
-    entries::Entries,
-};
+use crate::list::{blocks::Reference, cover, entries::Entries};
 use crate::row::Row;
 
 /// A prefix that appeared or vanished.
@@ -67,12 +63,10 @@ impl Members4 {
     fn uncover(&mut self, prefix: (u32, u8), entries: &Entries<u32>) {
         cover::uncover(&mut self.directory, prefix, entries);
         for index in cover::indices(prefix) {
-            let slot = self.directory.get(index).copied().unwrap_or_default();
-            if slot.node & COVERED == 0 {
+            let slot = self.directory.get(index);
+            if !slot.is_covered() {
                 let touched = self.nets(slot.node).collect();
-                if let Some(slot) = self.directory.get_mut(index) {
-                    slot.touched = touched;
-                }
+                self.directory.get_mut(index).touched = touched;
             }
         }
     }
@@ -99,8 +93,8 @@ impl Members4 {
     /// old one are gone.
     fn edit(&mut self, dirty: &[Dirty], entries: &Entries<u32>, draft: &mut Draft) -> usize {
         let Some(first) = dirty.first() else { return 0 };
-        let index = (first.bits >> 16) as usize;
-        let slot = self.directory.get(index).copied().unwrap_or_default();
+        let index = (first.bits >> 16) as u16;
+        let slot = self.directory.get(index);
         let mut change = Change::new(dirty, entries);
         let mut gone = 0;
         let placed = if let Some(mut table) = self.table(slot.node) {

@@ -1,8 +1,9 @@
 //! Every structure against every workload, in one run.
 //!
-//! Everything is seeded and runs on one thread. Each structure is checked on the very queries it is
-//! timed on. Times are processor time of the thread. Rounds are interleaved, so that a disturbance meets everybody, and a ratio is the
-//! median of the rounds' ratios. "best peer" is the one with the smallest median on that workload.
+//! Everything is seeded and, but for the readers beside swaps, runs on one thread. Each structure is
+//! checked on the very queries it is timed on. Times are processor time of the thread. Rounds are
+//! interleaved, so that a disturbance meets everybody, and a ratio is the median of the rounds'
+//! ratios. "best peer" is the one with the smallest median on that workload.
 #![allow(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -18,6 +19,7 @@ mod decisions;
 mod lookups;
 mod measure;
 mod options;
+mod swaps;
 mod updates;
 
 use std::fs;
@@ -101,6 +103,9 @@ fn family<A: Family>(options: &Options, output: &mut Output, candidates: &[Candi
         .max()
     {
         decisions::compare::<A>(output, size);
+        if A::WIDTH == 32 {
+            swaps::compare(size);
+        }
     }
 }
 
