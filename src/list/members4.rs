@@ -13,7 +13,7 @@
 //! A hash of the /24, the third byte, chooses the bucket, which holds all that is listed in the /24: one cell per host
 //! for up to [`FEW`] hosts, else one marker with the number of a bitmap or the word that the /24 is listed whole. Of
 //! the touched /24s of real lists 86 % hold one host and 99 % no more than seven (ipsum, 120k addresses). A bucket is
-//! compared at once, so no rank is counted and which kind of cell answers is the first branch that depends on the list.
+//! compared at once, so no rank is counted, and no branch depends on what is listed.
 //! The hash is a bijection on bytes and a bucket holds neighbours in its order, so seven of its bits name the /24.
 #![expect(
     clippy::cast_possible_truncation,
@@ -84,36 +84,68 @@ impl Members4 {
             return true;
         }
         let node = self.node(address, reference);
+        let home = Home::new(address, node);
         let (lines, start) = self.arena.place(node);
-        let hash = line::hash((address >> 8) as u8);
-        let Some(bucket) = lines.get(start + line::bucket(hash, arena::buckets(node))) else {
-            return false;
-        };
-        let tag = line::tag(hash);
-        bucket.has(tag | address as u16 & 0xff)
-            || marked(
-                bucket.marker(tag),
-                lines,
-                start + arena::buckets(node),
-                address as u8,
-            )
+        let line = |of_node: usize| lines.get(start + of_node);
+        line(home.bucket).is_some_and(|bucket| home.has(bucket, line))
     }
 }
 
-/// What the marker of a /24 says of `host`; the bitmaps of its node are at `bitmaps`.
-#[inline]
-fn marked(marker: u16, lines: &[Line], bitmaps: usize, host: u8) -> bool {
-    if marker == 0 {
-        return false;
-    }
-    match marker & line::LOW {
-        line::WHOLE => true,
-        line::NOTHING => false,
-        number => {
-            let line = bitmaps + 2 * usize::from(number) + usize::from(host >> 7);
-            let word = usize::from(host >> 4 & 7);
-            let hosts = lines.get(line).and_then(|line| line.0.get(word));
-            hosts.is_some_and(|hosts| hosts >> (host & 15) & 1 != 0)
+/// Where a host is kept in its node.
+struct Home {
+    /// The line of its bucket.
+    bucket: usize,
+    /// The first line after the buckets.
+    bitmaps: usize,
+    /// What names its /24 in a cell.
+    tag: u16,
+    host: u8,
+}
+
+impl Home {
+    #[inline(always)]
+    fn new(address: u32, node: Reference) -> Self {
+        let buckets = arena::buckets(node);
+        let hash = line::hash((address >> 8) as u8);
+        Self {
+            bucket: line::bucket(hash, buckets),
+            bitmaps: buckets,
+            tag: line::tag(hash),
+            host: address as u8,
         }
+    }
+
+    /// Whether the host is listed, by its `bucket` and any other `line` of its node. No branch depends on what a line
+    /// holds: it is often still on its way from memory, and a wrong guess would keep the next look-up from starting.
+    /// So where the /24 has no bitmap, the line of the bucket is read again.
+    #[inline(always)]
+    fn has<'a>(&self, bucket: &Line, line: impl FnOnce(usize) -> Option<&'a Line>) -> bool {
+        // 0 where there is no marker, as there is no bitmap of that number.
+        let low = bucket.marker(self.tag) & line::LOW;
+        let has_bitmap = low.wrapping_sub(1) < line::NOTHING - 1;
+        let bitmap = self.bitmaps + 2 * usize::from(low) + self.half();
+        // Not an `if`, of which the compiler would make a branch.
+        let chosen = usize::from(has_bitmap).wrapping_neg();
+        let at = self.bucket ^ (self.bucket ^ bitmap.wrapping_sub(2)) & chosen;
+        let is_in = line(at).is_some_and(|line| self.is_in(line));
+        bucket.has(self.cell()) | has_bitmap & is_in | (low == line::WHOLE)
+    }
+
+    /// What stands for the host in its bucket.
+    #[inline(always)]
+    fn cell(&self) -> u16 {
+        self.tag | u16::from(self.host)
+    }
+
+    /// Which of the two lines of a bitmap the host is in.
+    #[inline(always)]
+    fn half(&self) -> usize {
+        usize::from(self.host >> 7)
+    }
+
+    /// Whether that line has the host.
+    #[inline(always)]
+    fn is_in(&self, line: &Line) -> bool {
+        line.0[usize::from(self.host >> 4 & 7)] >> (self.host & 15) & 1 != 0
     }
 }

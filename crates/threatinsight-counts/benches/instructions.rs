@@ -68,8 +68,8 @@ fn reader((list, addresses): (List, Vec<IpAddr>)) -> (Reader, Vec<IpAddr>) {
 }
 
 #[library_benchmark]
-#[bench::hits_ipv4(args = (hits4(),), config = limit(94_940))]
-#[bench::misses_ipv4(args = (misses4(),), config = limit(20_996))]
+#[bench::hits_ipv4(args = (hits4(),), config = limit(131_426))]
+#[bench::misses_ipv4(args = (misses4(),), config = limit(21_244))]
 #[bench::hits_ipv6(args = (hits6(),), config = limit(210_721))]
 #[bench::misses_ipv6(args = (misses6(),), config = limit(25_116))]
 fn contains((list, addresses): (List, Vec<IpAddr>)) -> (List, Vec<IpAddr>) {
@@ -80,8 +80,8 @@ fn contains((list, addresses): (List, Vec<IpAddr>)) -> (List, Vec<IpAddr>) {
 }
 
 #[library_benchmark]
-#[bench::hits_ipv4(args = (reader(hits4()),), config = limit(994_746))]
-#[bench::misses_ipv4(args = (reader(misses4()),), config = limit(63_698))]
+#[bench::hits_ipv4(args = (reader(hits4()),), config = limit(1_067_718))]
+#[bench::misses_ipv4(args = (reader(misses4()),), config = limit(64_020))]
 fn evaluate((mut reader, addresses): (Reader, Vec<IpAddr>)) -> (Reader, Vec<IpAddr>) {
     for address in &addresses {
         let _ = black_box(reader.snapshot().evaluate(&Request::from(*address)).verdict);

@@ -1,15 +1,13 @@
 //! Many addresses at once: each step is taken for a group of addresses before the next step of any, so that the reads
 //! of a step are in flight together.
 #![expect(
-    clippy::cast_possible_truncation,
     clippy::indexing_slicing,
-    reason = "lanes are below GROUP, the length of every array; parts of an address are cut to their width"
+    reason = "lanes are below GROUP, the length of every array; a group is as long as its answers"
 )]
 
 use super::{
-    Members4, arena,
+    Home, Members4,
     line::{self, EMPTY},
-    marked,
 };
 use crate::list::cover::COVERED;
 
@@ -33,29 +31,30 @@ impl Members4 {
         // Copied, so that all are on their way before the first is looked into.
         let mut buckets = [EMPTY; GROUP];
         for ((bucket, node), &address) in buckets.iter_mut().zip(nodes).zip(addresses) {
-            let hash = line::hash((address >> 8) as u8);
             let (lines, start) = self.arena.place(node);
-            let line = lines.get(start + line::bucket(hash, arena::buckets(node)));
+            let line = lines.get(start + Home::new(address, node).bucket);
             *bucket = *line.unwrap_or(&EMPTY);
         }
         // The lanes whose /24 has a marker, with it.
         let mut markers = [(0, 0); GROUP];
         let mut count = 0;
-        for (lane, ((&address, bucket), answer)) in
-            (0_u8..).zip(addresses.iter().zip(&buckets).zip(answers.iter_mut()))
-        {
-            let tag = line::tag(line::hash((address >> 8) as u8));
-            let is_covered = nodes[usize::from(lane)] & COVERED != 0;
-            *answer = bucket.has(tag | address as u16 & 0xff) | is_covered;
-            let marker = bucket.marker(tag);
+        for (lane, answer) in answers.iter_mut().enumerate().take(addresses.len()) {
+            let home = Home::new(addresses[lane], nodes[lane]);
+            let bucket = &buckets[lane];
+            *answer = bucket.has(home.cell()) | (nodes[lane] & COVERED != 0);
+            let marker = bucket.marker(home.tag);
             markers[count] = (lane, marker);
             count += usize::from(marker != 0);
         }
         for &(lane, marker) in &markers[..count] {
-            let lane = usize::from(lane);
+            let home = Home::new(addresses[lane], nodes[lane]);
             let (lines, start) = self.arena.place(nodes[lane]);
-            let bitmaps = start + arena::buckets(nodes[lane]);
-            answers[lane] |= marked(marker, lines, bitmaps, addresses[lane] as u8);
+            answers[lane] |= match line::bitmap(marker) {
+                Some(at) => lines
+                    .get(start + home.bitmaps + 2 * at + home.half())
+                    .is_some_and(|line| home.is_in(line)),
+                None => marker & line::LOW == line::WHOLE,
+            };
         }
     }
 }

@@ -15,13 +15,29 @@ pub(super) const CELLS: usize = 8;
 
 /// The cell's low byte is not a host, but says how the /24 is kept.
 pub(super) const MARKER: u16 = 1 << 8;
-/// A host, the number of a bitmap, or one of the two below.
+/// A host, the number of a bitmap, from 1 on, or one of the two below.
 pub(super) const LOW: u16 = 0xff;
 /// A marker that says that the /24 is listed whole.
 pub(super) const WHOLE: u16 = 0xff;
 /// A marker of a bucket without cells.
 pub(super) const NOTHING: u16 = 0xfe;
 pub(super) const EMPTY: Line = Line([MARKER | NOTHING; CELLS]);
+
+/// The marker of a /24, but for its tag, that names the bitmap at this place among those of its node.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a node has at most 253 bitmaps"
+)]
+pub(super) const fn marker(bitmap: usize) -> u16 {
+    MARKER | (bitmap as u16 + 1)
+}
+
+/// The place of the bitmap that a cell names, if it does.
+pub(super) fn bitmap(cell: u16) -> Option<usize> {
+    let number = usize::from(cell & LOW);
+    let is_number = cell & MARKER != 0 && cell & LOW < NOTHING;
+    is_number.then(|| number.checked_sub(1)).flatten()
+}
 
 /// Near 256 divided by the golden ratio, so that neighbours come to lie far from each other, and odd.
 const FACTOR: u8 = 157;
@@ -76,11 +92,11 @@ impl Line {
         usize::from(others.into_iter().sum::<u16>()) + 1
     }
 
-    /// One more than the highest number of a bitmap in a cell.
+    /// The highest number of a bitmap in a cell.
     pub(super) fn bitmaps(&self) -> usize {
         let numbers = self.0.map(|cell| {
             let (kind, number) = (cell & MARKER, cell & LOW);
-            u16::from(kind != 0 && number < NOTHING) * (number + 1)
+            u16::from(kind != 0 && number < NOTHING) * number
         });
         numbers.into_iter().fold(0, u16::max).into()
     }

@@ -10,7 +10,7 @@ use std::ops::Range;
 use super::{
     FEW, Table,
     arena::{Arena, Draft},
-    line::{self, CELLS, EMPTY, LOW, Line, MARKER, NOTHING, WHOLE},
+    line::{self, CELLS, EMPTY, LOW, Line, MARKER, WHOLE},
 };
 use crate::list::blocks::Reference;
 
@@ -224,7 +224,7 @@ impl Node {
     }
 
     fn marked(&self, marker: u16) -> Leaf {
-        match self.bitmaps.get(usize::from(marker & LOW)) {
+        match line::bitmap(marker).and_then(|at| self.bitmaps.get(at)) {
             Some(lines) => Leaf::Many(from_lines(lines)),
             None => Leaf::Whole,
         }
@@ -238,8 +238,8 @@ impl Node {
         for cell in self.buckets[bucket].cells() {
             if !same_net(cell, tag) {
                 cells.push(cell);
-            } else if cell & MARKER != 0 && cell & LOW < NOTHING {
-                unused = Some(cell & LOW);
+            } else {
+                unused = unused.or(line::bitmap(cell));
             }
         }
         if cells.length + leaf.cells() > CELLS || self.bitmaps.len() > LONG {
@@ -253,30 +253,28 @@ impl Node {
                 .iter()
                 .for_each(|host| cells.push(tag | u16::from(*host))),
             Leaf::Many(map) => {
-                let number = unused.take().unwrap_or(self.bitmaps.len() as u16);
-                cells.push(tag | MARKER | number);
-                match self.bitmaps.get_mut(usize::from(number)) {
+                let at = unused.take().unwrap_or(self.bitmaps.len());
+                cells.push(tag | line::marker(at));
+                match self.bitmaps.get_mut(at) {
                     Some(place) => *place = to_lines(map),
                     None => self.bitmaps.push(to_lines(map)),
                 }
             }
         }
         self.buckets[bucket] = cells.line();
-        if let Some(number) = unused {
-            self.drop_bitmap(number);
+        if let Some(at) = unused {
+            self.drop_bitmap(at);
         }
         true
     }
 
     /// Drops a bitmap; the last one takes its place.
-    fn drop_bitmap(&mut self, number: u16) {
-        self.bitmaps.swap_remove(number.into());
-        let last = self.bitmaps.len() as u16;
-        let cells = self.buckets.iter_mut().filter(|bucket| **bucket != EMPTY);
-        for cell in cells.flat_map(|bucket| &mut bucket.0) {
-            if *cell & (MARKER | LOW) == MARKER | last {
-                *cell = *cell & !LOW | number;
-            }
+    fn drop_bitmap(&mut self, at: usize) {
+        self.bitmaps.swap_remove(at);
+        let last = self.bitmaps.len();
+        let cells = self.buckets.iter_mut().flat_map(|bucket| &mut bucket.0);
+        for cell in cells.filter(|cell| line::bitmap(**cell) == Some(last)) {
+            *cell = *cell & !(MARKER | LOW) | line::marker(at);
         }
     }
 
@@ -359,7 +357,7 @@ impl Node {
                         .for_each(|host| cells.push(tag | u16::from(*host)));
                 }
                 Leaf::Few(_) | Leaf::Many(_) => {
-                    cells.push(tag | MARKER | node.bitmaps.len() as u16);
+                    cells.push(tag | line::marker(node.bitmaps.len()));
                     node.bitmaps.push(to_lines(&leaf.map()));
                 }
             }
