@@ -5,16 +5,16 @@
 //! segments    Arc<[T]> each; segment 0 is the empty block, which every index without one refers to
 //! ```
 //!
-//! A new version copies the directory, writes its changed blocks into one new segment and shares the others. Blocks
-//! that no version needs any more are dead weight inside a shared segment, so a version that finds too much of it, or
-//! too many segments, moves the living blocks of the newest segments together: sizes fall geometrically from the
-//! oldest segment to the newest, and each block is moved a logarithmic number of times.
+//! A new version copies the directory, writes its changed blocks into one new segment and shares the others;
+//! [`segments`] says when some are joined.
 #![expect(
     clippy::cast_possible_truncation,
     reason = "a reference holds what the list's limits keep below its width"
 )]
 
 use std::sync::Arc;
+
+use crate::list::segments;
 
 /// Where a block is, with two flags for the owner.
 pub(crate) type Reference = u32;
@@ -25,9 +25,6 @@ const OFFSET_BITS: u32 = 24;
 const OFFSET: Reference = (1 << OFFSET_BITS) - 1;
 /// Segments there can be.
 const SEGMENTS: usize = 1 << (FLAG_SHIFT - OFFSET_BITS);
-/// Segments after which the newest are joined.
-const JOIN: usize = 24;
-
 /// A directory and the blocks it refers to.
 #[derive(Clone, Debug)]
 pub(crate) struct Blocks<T> {
@@ -134,22 +131,9 @@ impl<T: Copy + Send + Sync> Blocks<T> {
     }
 
     fn tidy(&mut self, length: impl Fn(&[T]) -> usize) {
-        let allocated = self.allocated();
-        if allocated > self.live + self.live / 2 + 4096 {
-            self.join(1, length);
-        } else if self.segments.len() > JOIN {
-            let mut first = self.segments.len() - 1;
-            let mut size = 0;
-            while first > 1
-                && self
-                    .segments
-                    .get(first - 1)
-                    .is_some_and(|older| older.len() < 2 * size + 1024)
-            {
-                size += self.segments.get(first).map_or(0, |segment| segment.len());
-                first -= 1;
-            }
-            self.join(first.min(self.segments.len() - 2), length);
+        let sizes: Vec<usize> = self.segments.iter().map(|segment| segment.len()).collect();
+        if let Some(first) = segments::to_join(&sizes, self.live, 1) {
+            self.join(first, length);
         }
     }
 

@@ -1,8 +1,4 @@
 //! Keeps segments few, and what nobody refers to within bounds.
-//!
-//! Blocks that no version needs any more are dead weight inside a shared segment, so a version that finds too much of
-//! it, or too many segments, moves the living blocks of the newest segments together: sizes fall geometrically from the
-//! oldest segment to the newest, and each block is moved a logarithmic number of times.
 
 use std::sync::Arc;
 
@@ -10,31 +6,18 @@ use super::arena::{Arena, Reference};
 use super::node::{Node, View};
 use super::{Entries, Slot, leaf};
 use crate::bits::Bits;
-
-/// Segments, beside those of a build, after which the newest are joined.
-const JOIN: usize = 24;
+use crate::list::segments;
 
 impl<A: Bits> Entries<A> {
     /// Ends the segment of an update.
     pub(super) fn tidy(&mut self) {
         self.arena.seal();
         let sizes: Vec<usize> = self.arena.sizes().collect();
-        let live = self.arena.live;
-        if sizes.iter().sum::<usize>() > live + live / 2 + 4096 {
-            self.join(1);
-            self.base = self.arena.segments();
-        } else if sizes.len() > self.base + JOIN {
-            let mut first = sizes.len() - 1;
-            let mut size = 0;
-            while let Some(pair) = sizes.get(first - 1..=first)
-                && let [older, newer] = pair
-                && first > self.base
-                && *older < 2 * (size + newer) + 1024
-            {
-                size += newer;
-                first -= 1;
+        if let Some(first) = segments::to_join(&sizes, self.arena.live, self.base) {
+            self.join(first);
+            if first == 1 {
+                self.base = self.arena.segments();
             }
-            self.join(first.min(sizes.len() - 2));
         }
     }
 

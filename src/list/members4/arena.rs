@@ -1,9 +1,6 @@
 //! Where the nodes are: segments that successive versions of a list share.
 //!
-//! A new version writes its changed nodes into one new segment. Nodes that no version needs any more are dead weight in
-//! a shared segment, so a version that finds too much of it, or too many segments, moves the living nodes of the newest
-//! segments together: sizes fall geometrically from the oldest segment to the newest, and each node is moved a
-//! logarithmic number of times.
+//! A new version writes its changed nodes into one new segment; [`segments`] says when some are joined.
 #![expect(
     clippy::cast_possible_truncation,
     reason = "places and counts are below what a reference holds"
@@ -16,7 +13,7 @@ use super::{
     directory::{Directory, Slot},
     line::{EMPTY, Line},
 };
-use crate::list::{blocks::Reference, cover::COVERED};
+use crate::list::{blocks::Reference, cover::COVERED, segments};
 
 const OFFSET_BITS: u32 = 20;
 /// Lines of a segment, at most.
@@ -25,8 +22,6 @@ const PLACE_BITS: u32 = 26;
 const PLACE: Reference = (1 << PLACE_BITS) - 1;
 /// Segments there can be.
 const SEGMENTS: usize = 1 << (PLACE_BITS - OFFSET_BITS);
-/// Segments after which the newest are joined.
-const JOIN: usize = 24;
 /// The number of buckets that stands for a node for each /20.
 const SPLIT: usize = 31;
 
@@ -126,18 +121,8 @@ impl Arena {
 
     /// Joins segments where there are too many, or too much in them is dead; `directory` and `tables` refer to all nodes.
     pub(super) fn tidy(&mut self, directory: &mut Directory, tables: &mut [Table]) {
-        if self.allocated() > self.live + self.live / 2 + 4096 {
-            self.join(1, directory, tables);
-        } else if self.segments.len() > JOIN {
-            let mut first = self.segments.len();
-            let mut size = 0;
-            while first > 1
-                && let Some(older) = self.segments.get(first - 1)
-                && (first + 2 > self.segments.len() || older.len() < 2 * size + 1024)
-            {
-                size += older.len();
-                first -= 1;
-            }
+        let sizes: Vec<usize> = self.segments.iter().map(|segment| segment.len()).collect();
+        if let Some(first) = segments::to_join(&sizes, self.live, 1) {
             self.join(first, directory, tables);
         }
     }
