@@ -25,6 +25,7 @@ const OFFSET_BITS: u32 = 24;
 const OFFSET: Reference = (1 << OFFSET_BITS) - 1;
 /// Segments there can be.
 const SEGMENTS: usize = 1 << (FLAG_SHIFT - OFFSET_BITS);
+
 /// A directory and the blocks it refers to.
 #[derive(Clone, Debug)]
 pub(crate) struct Blocks<T> {

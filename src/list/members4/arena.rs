@@ -132,8 +132,7 @@ impl Arena {
         let mut draft = Draft::after(first);
         let is_moved = |node: Reference| (node & PLACE) as usize / SEGMENT >= first;
         let is_node = |slot: &Slot| !is_split(slot.node) && is_moved(slot.node);
-        let slots = directory.wanted(is_node).filter(|slot| is_node(slot));
-        let nodes = slots.map(|slot| &mut slot.node);
+        let nodes = directory.wanted(is_node).map(|slot| &mut slot.node);
         let of_tables = tables.as_flattened_mut().iter_mut();
         for reference in nodes.chain(of_tables.filter(|node| is_moved(**node))) {
             let (buckets, bitmaps) = self.node(*reference);

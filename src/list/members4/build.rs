@@ -90,7 +90,7 @@ impl Members4 {
         self.tables.swap_remove(number);
         let last = arena::split(self.tables.len());
         let is_last = |slot: &Slot| slot.node & !COVERED == last;
-        for slot in self.directory.wanted(is_last).filter(|slot| is_last(slot)) {
+        if let Some(slot) = self.directory.wanted(is_last).next() {
             slot.node = slot.node & COVERED | arena::split(number);
         }
     }

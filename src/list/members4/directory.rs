@@ -46,14 +46,15 @@ impl Directory {
         &mut Arc::make_mut(&mut self.pages[usize::from(first)])[usize::from(second)]
     }
 
-    /// The slots of those pages in which there is one that `is_wanted`.
+    /// The slots that are wanted, to change them. Only their pages become this version's own.
     pub(super) fn wanted(
         &mut self,
-        is_wanted: impl Fn(&Slot) -> bool,
+        is_wanted: impl Fn(&Slot) -> bool + Copy,
     ) -> impl Iterator<Item = &mut Slot> {
         let pages = self.pages.iter_mut();
-        let pages = pages.filter(move |page| page.iter().any(&is_wanted));
-        pages.flat_map(Arc::make_mut)
+        let pages = pages.filter(move |page| page.iter().any(is_wanted));
+        let slots = pages.flat_map(Arc::make_mut);
+        slots.filter(move |slot| is_wanted(slot))
     }
 
     /// Heap bytes, those shared with other versions included.
@@ -99,32 +100,42 @@ impl Slot {
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Touched([u32; 2]);
 
-/// The two bits of the /24 with each third byte.
+/// The two bits of the /24 with this third byte.
+const fn bits(net: u8) -> [u32; 2] {
+    [1 << (net >> 3), 1 << (net & 31)]
+}
+
+/// The same for each third byte, as one number.
 static BITS: [u64; 256] = {
-    let mut bits = [0; 256];
+    let mut all = [0; 256];
     let mut net = 0;
-    while net < bits.len() {
-        bits[net] = 1 << (net >> 3) | 1 << (32 + (net & 31));
+    loop {
+        let [upper, lower] = bits(net);
+        all[net as usize] = upper as u64 | (lower as u64) << 32;
+        if net == u8::MAX {
+            break all;
+        }
         net += 1;
     }
-    bits
 };
 
 impl Touched {
     pub(super) const ALL: Self = Self([u32::MAX; 2]);
 
     pub(super) const fn insert(&mut self, net: u8) {
-        self.0[0] |= 1 << (net >> 3);
-        self.0[1] |= 1 << (net & 31);
+        let [upper, lower] = bits(net);
+        self.0[0] |= upper;
+        self.0[1] |= lower;
     }
 
     /// Nothing is listed in `net` any more; of the others, `is_listed` knows.
     pub(super) fn remove(&mut self, net: u8, is_listed: impl Fn(u8) -> bool) {
+        let [upper, lower] = bits(net);
         if !(0..8).any(|other| is_listed(net & !7 | other)) {
-            self.0[0] &= !(1 << (net >> 3));
+            self.0[0] &= !upper;
         }
         if !(0..8).any(|other| is_listed(net & 31 | other << 5)) {
-            self.0[1] &= !(1 << (net & 31));
+            self.0[1] &= !lower;
         }
     }
 }

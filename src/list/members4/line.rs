@@ -34,9 +34,9 @@ pub(super) const fn marker(bitmap: usize) -> u16 {
 
 /// The place of the bitmap that a cell names, if it does.
 pub(super) fn bitmap(cell: u16) -> Option<usize> {
-    let number = usize::from(cell & LOW);
     let is_number = cell & MARKER != 0 && cell & LOW < NOTHING;
-    is_number.then(|| number.checked_sub(1)).flatten()
+    let number = is_number.then_some(cell & LOW)?;
+    usize::from(number).checked_sub(1)
 }
 
 /// Near 256 divided by the golden ratio, so that neighbours come to lie far from each other, and odd.

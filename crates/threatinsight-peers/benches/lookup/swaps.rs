@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use threatinsight::{Action, Delta, Engine, Entry, Policy, Request, Snapshot, Timestamp, Verdict};
+use threatinsight::{Action, Delta, Engine, Policy, Request, Snapshot, Timestamp, Verdict};
 use threatinsight_lists as lists;
 use threatinsight_peers::family::Family as _;
 
 use crate::measure::median;
+use crate::updates::additions;
 
 const NOW: Timestamp = Timestamp(0);
 const CLIENTS: usize = 1 << 18;
@@ -26,11 +27,9 @@ pub(crate) fn compare(size: usize) {
     let snapshot = Policy::new(Action::Block).compile(&[u32::feed(&listed)], NOW);
     let snapshot = snapshot.unwrap();
     let changed = CHANGES.map(|count| {
-        let entry = |&(bits, length): &(u32, u8)| ("bench", Entry::new(bits.prefix(length)));
-        let additions: Vec<_> = fresh[..count].iter().map(entry).collect();
         let delta = Delta {
             removals: &[],
-            additions: &additions,
+            additions: &additions(&fresh[..count]),
         };
         let list = snapshot.list().update(&delta, NOW).unwrap();
         [snapshot.clone(), snapshot.with_list(list)]

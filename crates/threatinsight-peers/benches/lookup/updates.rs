@@ -107,7 +107,7 @@ fn update<A: Family>(output: &mut Output, size: usize) {
     report("1000 expire", "expire", ms, grown);
 }
 
-fn additions<A: Family>(prefixes: &[(A, u8)]) -> Vec<(&'static str, Entry)> {
+pub(crate) fn additions<A: Family>(prefixes: &[(A, u8)]) -> Vec<(&'static str, Entry)> {
     let entry = |(bits, length): &(A, u8)| ("bench", Entry::new(bits.prefix(*length)));
     prefixes.iter().map(entry).collect()
 }
