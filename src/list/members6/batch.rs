@@ -13,6 +13,7 @@ struct Lane<'a> {
     at: usize,
     long: bool,
     middle: bool,
+    home: usize,
     first: Option<&'a Line>,
     /// Read from the line as soon as it is known where that is.
     is_all: bool,
@@ -49,13 +50,15 @@ impl Members6 {
         }
         let used = GROUP - free.len();
         for lane in lanes.iter_mut().take(used).filter(|lane| lane.long) {
-            lane.first = self.long.first(lane.address, 48);
+            lane.home = self.long.home(lane.address, 48);
+            lane.first = self.long.line(lane.home);
             lane.is_all = lane.first.is_some_and(Line::is_all);
         }
         for lane in lanes.iter().take(used) {
             let address = lane.address;
             let is_listed = lane.first.is_some_and(|line| {
-                line.covers(address) || !lane.is_all && self.long.search(address, 48)
+                line.covers(address)
+                    || !lane.is_all && self.long.search(address, 48, lane.home, line)
             });
             if let Some(answer) = answers.get_mut(lane.at) {
                 *answer = is_listed || lane.middle && self.middle.contain(address, 40);

@@ -108,7 +108,11 @@ impl Line {
     }
 
     /// The levels that markers in this line name for what agrees with `address` in the first `filed` bits.
+    #[inline]
     pub(super) fn levels(&self, address: u128, filed: u8) -> Levels {
+        if self.kinds & MARKED == 0 {
+            return 0;
+        }
         let levels = self.items().map(|item| match item {
             Item::Marker {
                 bits,

@@ -33,42 +33,58 @@ impl Lines {
     /// Whether a prefix filed by the first `filed` bits of `address`, or by more if there are markers, covers it.
     #[inline]
     pub(super) fn contain(&self, address: u128, filed: u8) -> bool {
-        self.first(address, filed).is_some_and(|line| {
-            line.covers(address) || !line.is_all() && self.search(address, filed)
+        let home = self.home(address, filed);
+        self.line(home).is_some_and(|line| {
+            line.covers(address) || !line.is_all() && self.search(address, filed, home, line)
         })
     }
 
     /// The line where such a prefix is likely to be.
     #[inline]
-    pub(super) fn first(&self, address: u128, filed: u8) -> Option<&Line> {
-        self.line(home(address, filed, self.shape))
+    pub(super) fn home(&self, address: u128, filed: u8) -> usize {
+        home(address, filed, self.shape)
     }
 
-    /// The same, wherever the prefix is.
-    #[cold]
-    pub(super) fn search(&self, address: u128, filed: u8) -> bool {
-        let mut levels = level(filed);
-        while levels != 0 {
-            let filed = levels.trailing_zeros() as u8 * 4;
-            levels &= levels - 1;
-            for at in chain(address, filed, self.shape) {
-                let Some(line) = self.line(at) else {
+    /// The same as [`contain`](Self::contain), after `line`, at `home`, of which it is known that it does not cover
+    /// `address`, and that it is not all.
+    pub(super) fn search<'a>(
+        &'a self,
+        address: u128,
+        mut filed: u8,
+        mut home: usize,
+        mut line: &'a Line,
+    ) -> bool {
+        let mut at = home;
+        let mut levels = 0;
+        loop {
+            levels |= line.levels(address, filed);
+            at = if at + 1 < self.shape.count as usize {
+                at + 1
+            } else {
+                0
+            };
+            if !line.was_passed() || at == home {
+                if levels == 0 {
                     return false;
-                };
-                if line.covers(address) {
-                    return true;
                 }
-                levels |= line.levels(address, filed);
-                if !line.was_passed() {
-                    break;
-                }
+                filed = levels.trailing_zeros() as u8 * 4;
+                levels &= levels - 1;
+                home = self.home(address, filed);
+                at = home;
             }
+            let Some(next) = self.line(at) else {
+                return false;
+            };
+            if next.covers(address) {
+                return true;
+            }
+            line = next;
         }
-        false
     }
 
+    /// The line at `at`.
     #[inline]
-    fn line(&self, at: usize) -> Option<&Line> {
+    pub(super) fn line(&self, at: usize) -> Option<&Line> {
         let reference = *self.pages.directory.get(at / PAGE)?;
         let (lines, start) = self.pages.place(reference);
         lines.get(start + at % PAGE)
