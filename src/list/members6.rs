@@ -9,11 +9,14 @@
 //! table that is small enough to stay in a cache (one of 37 to 39 bits in each of its /40s):
 //!
 //! ```text
-//! line    kinds 7 × 8 │ marked 1 │ passers 7 │ cells 7 × 64
-//! kind    ends 1 │ second 1 │ bits that do not count 6
-//!         1 none │ 0 the first of two cells
-//!         second without ends: a marker, everything of l bits and longer is filed by its first l bits
+//! line    cells 7 × 64 │ kinds 7 × 8 │ marked 1 │ passers 7
+//! kind    second 1 │ never 1 │ bits that do not count 6
+//!         never: 0 the first of two cells, 1 none
+//!         second and never: a marker, everything of l bits and longer is filed by its first l bits
 //! ```
+//!
+//! First halves are at the front of a line, those with a second before the others, and second halves at its end in
+//! reverse order: so each cell has one place where its other half can be, and only three can hold a second one.
 //!
 //! A line that was full when something belonged into it counts what passed, and the search goes on in the next. A
 //! crowded network (a hosting /48 with thousands of /64s, a /64 with hundreds of hosts) is filed by more bits, and a
