@@ -33,8 +33,10 @@ mod update;
 
 use std::ops::RangeInclusive;
 
+use crate::list::blocks::Reference;
+
 use lines::Lines;
-use planes::Planes;
+use planes::{Look, Planes};
 
 /// The lengths of the prefixes in one table of lines.
 type Lengths = RangeInclusive<u8>;
@@ -53,17 +55,29 @@ impl Members6 {
     /// Whether `address` is listed. Most misses end in the caller.
     #[inline(always)]
     pub(crate) fn contains(&self, address: u128) -> bool {
-        match self.planes.look(address) {
-            planes::Look::Listed => true,
-            planes::Look::Nothing => false,
-            planes::Look::Beneath { long, middle } => {
-                (long || middle) && self.search(address, long, middle)
+        let node = self.planes.node(address);
+        node != 0 && self.search(address, node)
+    }
+
+    /// Whether the first bits of `address` do not rule out that it is listed.
+    #[inline(always)]
+    pub(crate) fn may_contain(&self, address: u128) -> bool {
+        self.planes.node(address) != 0
+    }
+
+    #[inline(never)]
+    fn search(&self, address: u128, node: Reference) -> bool {
+        match self.planes.look(address, node) {
+            Look::Listed => true,
+            Look::Nothing => false,
+            Look::Beneath { long, middle } => {
+                (long || middle) && self.search_lines(address, long, middle)
             }
         }
     }
 
-    #[inline(never)]
-    fn search(&self, address: u128, long: bool, middle: bool) -> bool {
+    #[inline(always)]
+    fn search_lines(&self, address: u128, long: bool, middle: bool) -> bool {
         long && self.long.contain(address, 48) || middle && self.middle.contain(address, 40)
     }
 

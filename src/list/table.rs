@@ -177,8 +177,8 @@ impl Family for u128 {
         members.contains(address)
     }
     #[inline(always)]
-    fn may_contain(_: &Members6, _: Self) -> bool {
-        true
+    fn may_contain(members: &Members6, address: Self) -> bool {
+        members.may_contain(address)
     }
     fn search_each(members: &Members6, addresses: &[Self], listed: &mut [bool]) {
         members.search_each(addresses, listed);

@@ -31,7 +31,7 @@ impl Members6 {
         let mut lanes = [Lane::default(); GROUP];
         let mut free = lanes.iter_mut();
         for (at, (&address, answer)) in addresses.iter().zip(answers.iter_mut()).enumerate() {
-            *answer = match self.planes.look(address) {
+            *answer = match self.planes.look(address, self.planes.node(address)) {
                 Look::Listed => true,
                 Look::Nothing => false,
                 Look::Beneath { long, middle } => {

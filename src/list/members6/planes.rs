@@ -2,15 +2,17 @@
 //!
 //! ```text
 //! directory [65,536]   COVERED 1 │ where the node is
-//! node      head       shift 64 │ multiplier 64 │ summary 64 │ map 64: how many lines
+//! node      head       shift 64 │ factor 64 │ summary 64 │ where the buckets begin 64
 //!           map        one bit per /28: listed whole by 17 to 28 bits; there if any is
-//!           2^n ×      keys 8 × 16 │ long 8 × 16 │ middle 8 × 16 │ whole 8 × 16
+//!           2^n ×      tags 8 × 16 │ long 8 × 16 │ middle 8 × 16 │ whole 8 × 16
 //! ```
 //!
-//! A key is the second 16 bits of a /32; its three planes have one bit for each of its /36s. A node has as many buckets
-//! of eight as leave none of them overfull: 16 bits times an odd number are a permutation, so 8,192 always do. A list
-//! of a million prefixes in clouds and at providers touches 15,700 /32s in 64 /16s, and its nodes are half full: they
-//! stay in the second cache. Where a prefix is listed whole, a bit of the summary says which word of the map to read.
+//! A key is the second 16 bits of a /32; its three planes have one bit for each of its /36s. A node has two buckets of
+//! eight or as many more as leave none of them overfull: 16 bits times an odd number are a permutation, so 8,192 always
+//! do. Which half of the buckets a key is in tells its first bit, so it has only the others in its cell, its tag; they
+//! are inverted, so that one addition finds the cell. A list of a million prefixes in clouds and at providers touches
+//! 15,700 /32s in 64 /16s, and its nodes are half full: they stay in the second cache. Where a prefix is listed whole,
+//! a bit of the summary says which word of the map to read.
 #![expect(
     clippy::cast_possible_truncation,
     clippy::indexing_slicing,
@@ -21,15 +23,17 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use crate::list::{
-    blocks::{Blocks, Edit, Placed},
+    blocks::{Blocks, Edit, Placed, Reference},
     cover::{self, COVERED},
     entries::Entries,
 };
 
-/// How many keys there can be.
-const KEYS: usize = 1 << 16;
+/// Bits of a key, and those of them that are its tag. Two keys that differ in the first bit only are in different
+/// halves of the buckets, as multipliers are odd.
+const KEY: u32 = 16;
+const TAG: u16 = u16::MAX >> 1;
 /// Near their golden section, which spreads neighbours; odd, as are its powers.
-const MULTIPLIER: u64 = 40_503;
+const MULTIPLIER: u32 = 40_503;
 /// Powers of it that are tried before a node gets twice the buckets.
 const POWERS: u32 = 8;
 /// Cells of a bucket, and of a word.
@@ -61,55 +65,99 @@ struct Words([u64; 8]);
 
 const _: () = assert!(size_of::<Words>() == 64);
 
-/// How keys are spread over buckets: by how much a product is shifted, and the multiplier.
-type Spread = (u64, u64);
+/// How keys are spread over buckets: a factor, and by how much the 32 bits of the product are shifted.
+#[derive(Clone, Copy)]
+struct Spread {
+    factor: u32,
+    shift: u32,
+}
+
+impl Spread {
+    /// What needs the fewest buckets.
+    fn of(planes: &BTreeMap<u16, Planes16>) -> Self {
+        let fewest = planes.len().div_ceil(CELLS).max(2).next_power_of_two();
+        let most = KEY - CELLS.ilog2();
+        let tried = (fewest.ilog2()..most).flat_map(|bits| {
+            (1..=POWERS).map(move |n| Self::new(bits, MULTIPLIER.wrapping_pow(n)))
+        });
+        let fits = |spread: &Self| {
+            let mut used = vec![0; spread.buckets()];
+            planes.keys().all(|key| {
+                let used = &mut used[spread.place(*key)];
+                *used += 1;
+                *used <= CELLS
+            })
+        };
+        { tried }
+            .find(fits)
+            .unwrap_or_else(|| Self::new(most, MULTIPLIER))
+    }
+
+    /// Over 2^`bits` buckets by the first of the 16 bits of the product with `multiplier`.
+    fn new(bits: u32, multiplier: u32) -> Self {
+        Self {
+            factor: multiplier << KEY,
+            shift: u32::BITS - bits,
+        }
+    }
+
+    #[inline]
+    fn place(self, key: u16) -> usize {
+        (u32::from(key).wrapping_mul(self.factor) >> (self.shift % u32::BITS)) as usize
+    }
+
+    fn buckets(self) -> usize {
+        1 << (u32::BITS - self.shift)
+    }
+}
 
 impl Words {
     const EMPTY: Self = Self([0; 8]);
 
-    /// Of a head: where `key` belongs, counted from the head.
+    /// Of a head: how keys are spread over its buckets.
     #[inline]
-    fn home(&self, key: u16) -> usize {
-        let Self([shift, multiplier, _, map, ..]) = *self;
-        1 + map as usize + place(key, (shift, multiplier))
+    fn spread(&self) -> Spread {
+        let Self([shift, factor, ..]) = *self;
+        Spread {
+            factor: factor as u32,
+            shift: shift as u32,
+        }
     }
 
-    /// Of a bucket: the bit of a /36 in each plane, without a branch on where its key is, or whether it is. An empty
-    /// cell has key 0 and nothing in its planes.
+    /// Of a head: where the buckets begin, counted from the head.
     #[inline]
-    fn bits(&self, top: u64) -> [bool; PLANES] {
-        let Self([keys0, keys1, rest @ ..]) = *self;
-        let wanted = u64::from(key(top)) * LAST;
-        // Where a cell does not differ, its first bit; from there it goes to the place of the /36.
-        let chosen = [keys0, keys1].map(|keys| {
-            let differs = keys ^ wanted;
-            let some = ((differs & !FIRST) + !FIRST) | differs;
-            (!some & FIRST) >> (15 - top % 16)
-        });
-        [0, 1, 2]
-            .map(|plane| (rest[2 * plane] & chosen[0]) | (rest[2 * plane + 1] & chosen[1]) != 0)
+    fn buckets(&self) -> usize {
+        self.0[3] as usize
     }
 
-    /// Key and planes of one cell of a bucket.
+    /// Of a bucket: the bit of a /36 in each plane, without a branch on where its key is, or whether it is; not 0 is
+    /// set. An empty cell is one of a key that has nothing in its planes.
+    #[inline]
+    fn bits(&self, top: u64) -> [u64; PLANES] {
+        let Self([tags0, tags1, rest @ ..]) = *self;
+        let wanted = (top >> 4 & u64::from(TAG)) * LAST;
+        // Where tag and complement are all ones, one more is the first bit of the cell; from there it goes to the place
+        // of the /36.
+        let chosen =
+            [tags0, tags1].map(|tags| (((tags ^ wanted) + LAST) & FIRST) >> (15 - top % 16));
+        [0, 1, 2].map(|plane| rest[2 * plane] & chosen[0] | rest[2 * plane + 1] & chosen[1])
+    }
+
+    /// Tag and planes of one cell of a bucket.
     fn cell(&self, at: usize) -> (u16, Planes16) {
-        let half = |of: usize| (self.0[2 * of + at / OF_WORD] >> (at % OF_WORD * 16)) as u16;
-        (half(0), [half(1), half(2), half(3)])
+        let part = |of: usize| (self.0[2 * of + at / OF_WORD] >> (at % OF_WORD * 16)) as u16;
+        (part(0) ^ TAG, [part(1), part(2), part(3)])
     }
 
     /// Fills a cell that is empty.
     fn fill(&mut self, at: usize, key: u16, planes: Planes16) {
-        for (of, bits) in [key, planes[0], planes[1], planes[2]]
+        for (of, bits) in [!key & TAG, planes[0], planes[1], planes[2]]
             .into_iter()
             .enumerate()
         {
             self.0[2 * of + at / OF_WORD] |= u64::from(bits) << (at % OF_WORD * 16);
         }
     }
-}
-
-#[inline]
-fn place(key: u16, (shift, multiplier): Spread) -> usize {
-    ((u64::from(key) * multiplier % KEYS as u64) >> (shift % 32)) as usize
 }
 
 /// For every /36, what is beneath it.
@@ -130,27 +178,30 @@ pub(super) enum Look {
 }
 
 impl Planes {
+    /// Of the first 16 bits of `address`: 0 where nothing is listed.
     #[inline(always)]
-    pub(super) fn look(&self, address: u128) -> Look {
-        let top = bits_top(address);
-        let reference = self.nodes.directory.get((top >> 20) as usize);
-        let reference = reference.copied().unwrap_or(0);
-        if reference == 0 {
-            return Look::Nothing;
-        }
-        if reference & COVERED != 0 {
+    pub(super) fn node(&self, address: u128) -> Reference {
+        let node = self.nodes.directory.get((address >> 112) as usize);
+        node.copied().unwrap_or(0)
+    }
+
+    /// What is known of `address`, which is in `node`.
+    #[inline]
+    pub(super) fn look(&self, address: u128, node: Reference) -> Look {
+        if node & COVERED != 0 {
             return Look::Listed;
         }
-        let (words, start) = self.nodes.place(reference);
-        let Some(head) = words.get(start) else {
+        let words = self.nodes.at(node);
+        let Some(head) = words.first() else {
             return Look::Nothing;
         };
-        let Some(bucket) = words.get(start + head.home(key(top))) else {
+        let top = bits_top(address);
+        let Some(bucket) = words.get(head.buckets() + head.spread().place(key(top))) else {
             return Look::Nothing;
         };
-        let [long, middle, whole] = bucket.bits(top);
+        let [long, middle, whole] = bucket.bits(top).map(|bits| bits != 0);
         let network = network(top);
-        if whole || head.0[2] >> (network / 64) & 1 != 0 && is_mapped(&words[start..], network) {
+        if whole || head.0[2] >> (network / 64) & 1 != 0 && is_mapped(words, network) {
             Look::Listed
         } else {
             Look::Beneath { long, middle }
@@ -275,9 +326,8 @@ fn is_mapped(node: &[Words], network: usize) -> bool {
 
 /// Elements of the node that `node` starts with.
 fn length(node: &[Words]) -> usize {
-    node.first().map_or(0, |head| {
-        1 + head.0[3] as usize + (KEYS >> (head.0[0] % 32))
-    })
+    node.first()
+        .map_or(0, |head| head.buckets() + head.spread().buckets())
 }
 
 /// A /16 being written.
@@ -304,7 +354,7 @@ impl Node {
         let Some((head, rest)) = stored.get(..length(stored)).and_then(<[_]>::split_first) else {
             return node;
         };
-        let (map, buckets) = rest.split_at(head.0[3] as usize);
+        let (map, buckets) = rest.split_at(head.buckets() - 1);
         for (own, bits) in node
             .map
             .iter_mut()
@@ -312,9 +362,14 @@ impl Node {
         {
             *own = bits;
         }
-        let cells = buckets
-            .iter()
-            .flat_map(|bucket| (0..CELLS).map(|at| bucket.cell(at)));
+        let spread = head.spread();
+        let cells = buckets.iter().enumerate().flat_map(|(place, bucket)| {
+            let cells = (0..CELLS).map(|at| bucket.cell(at));
+            cells.map(move |(tag, planes)| {
+                let is_tag = spread.place(tag) == place;
+                (if is_tag { tag } else { tag | !TAG }, planes)
+            })
+        });
         node.planes = cells.filter(|(_, planes)| *planes != [0; PLANES]).collect();
         node
     }
@@ -404,8 +459,9 @@ impl Node {
             return;
         }
         let map = if summary == 0 { 0 } else { self.map.len() / 8 };
-        let (shift, multiplier) = spread(&self.planes);
-        let head = Words([shift, multiplier, summary, map as u64, 0, 0, 0, 0]);
+        let spread = Spread::of(&self.planes);
+        let (shift, factor) = (u64::from(spread.shift), u64::from(spread.factor));
+        let head = Words([shift, factor, summary, 1 + map as u64, 0, 0, 0, 0]);
         let start = edit.elements.len();
         edit.elements.push(head);
         edit.elements.extend(
@@ -419,8 +475,8 @@ impl Node {
         let length = length(&edit.elements[start..]);
         edit.elements.resize(start + length, Words::EMPTY);
         for (key, planes) in self.planes {
-            let bucket = &mut edit.elements[start + head.home(key)];
-            // `spread` made sure that there is room.
+            let bucket = &mut edit.elements[start + head.buckets() + spread.place(key)];
+            // The spread has room for it.
             if let Some(free) = (0..CELLS).find(|at| bucket.cell(*at).1 == [0; PLANES]) {
                 bucket.fill(free, key, planes);
             }
@@ -433,24 +489,55 @@ impl Node {
     }
 }
 
-/// What needs the fewest buckets.
-fn spread(planes: &BTreeMap<u16, Planes16>) -> Spread {
-    let fewest = planes.len().div_ceil(CELLS).next_power_of_two().ilog2();
-    let most = (KEYS / CELLS).ilog2();
-    let shift = |n: u32| u64::from(KEYS.ilog2() - n);
-    for n in fewest..most {
-        for power in 1..=POWERS {
-            let spread = (shift(n), MULTIPLIER.wrapping_pow(power) % KEYS as u64);
-            let mut used = vec![0; 1 << n];
-            let fits = planes.keys().all(|key| {
-                let used = &mut used[place(*key, spread)];
-                *used += 1;
-                *used <= CELLS
-            });
-            if fits {
-                return spread;
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// /40s in as many /32s of one /16, of which some differ in nothing but the first bit.
+    fn prefixes(count: u16) -> Vec<(u128, u8)> {
+        let keys = (0..count).map(|n| (n / 2).wrapping_mul(7919) & TAG | n << 15);
+        let mut prefixes: Vec<_> = keys
+            .map(|key| {
+                let part = u128::from(key % 16) << 92;
+                (0x2a01 << 112 | u128::from(key) << 96 | part, 40)
+            })
+            .collect();
+        prefixes.sort_unstable();
+        prefixes
+    }
+
+    #[test]
+    fn keys_that_share_a_tag_are_known_apart() {
+        for count in [1, 2, 8, 9, 17, 100, 1000, u16::MAX] {
+            let prefixes = prefixes(count);
+            let planes = Planes::build(prefixes.iter().copied());
+            for &(bits, _) in &prefixes {
+                for address in [bits, bits ^ 1 << 111, bits ^ 1 << 96, bits ^ 1 << 92] {
+                    let is_there = prefixes.binary_search(&(address, 40)).is_ok();
+                    let look = planes.look(address, planes.node(address));
+                    let Look::Beneath { long, middle } = look else {
+                        panic!("{address:x} of {count}");
+                    };
+                    assert_eq!((long, middle), (false, is_there), "{address:x} of {count}");
+                }
             }
         }
     }
-    (shift(most), MULTIPLIER)
+
+    #[test]
+    fn a_stored_node_is_what_was_written() {
+        for count in [1, 2, 8, 9, 17, 100, 1000, u16::MAX] {
+            let mut node = Node::new(0x2a01);
+            for (bits, length) in prefixes(count) {
+                node.appear(bits_top(bits), length);
+            }
+            node.appear(bits_top(0x2a01_0770 << 96), 28);
+            let (planes, map) = (node.planes.clone(), node.map);
+            let mut edit = Edit::default();
+            node.finish(&mut edit);
+            let stored = Node::of(0x2a01, &edit.elements);
+            assert_eq!(stored.planes, planes, "{count}");
+            assert_eq!(stored.map, map, "{count}");
+        }
+    }
 }
