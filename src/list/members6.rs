@@ -71,14 +71,9 @@ impl Members6 {
             Look::Listed => true,
             Look::Nothing => false,
             Look::Beneath { long, middle } => {
-                (long || middle) && self.search_lines(address, long, middle)
+                long && self.long.contain(address, 48) || middle && self.middle.contain(address, 40)
             }
         }
-    }
-
-    #[inline(always)]
-    fn search_lines(&self, address: u128, long: bool, middle: bool) -> bool {
-        long && self.long.contain(address, 48) || middle && self.middle.contain(address, 40)
     }
 
     /// Heap bytes.

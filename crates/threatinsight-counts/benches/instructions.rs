@@ -70,8 +70,8 @@ fn reader((list, addresses): (List, Vec<IpAddr>)) -> (Reader, Vec<IpAddr>) {
 #[library_benchmark]
 #[bench::hits_ipv4(args = (hits4(),), config = limit(131_426))]
 #[bench::misses_ipv4(args = (misses4(),), config = limit(21_244))]
-#[bench::hits_ipv6(args = (hits6(),), config = limit(210_721))]
-#[bench::misses_ipv6(args = (misses6(),), config = limit(25_116))]
+#[bench::hits_ipv6(args = (hits6(),), config = limit(160_338))]
+#[bench::misses_ipv6(args = (misses6(),), config = limit(25_075))]
 fn contains((list, addresses): (List, Vec<IpAddr>)) -> (List, Vec<IpAddr>) {
     let listed = addresses.iter().filter(|address| list.contains(**address));
     black_box(listed.count());

@@ -13,7 +13,6 @@ struct Lane<'a> {
     at: usize,
     long: bool,
     middle: bool,
-    home: usize,
     first: Option<&'a Line>,
     /// Read from the line as soon as it is known where that is.
     is_all: bool,
@@ -35,7 +34,9 @@ impl Members6 {
                 Look::Listed => true,
                 Look::Nothing => false,
                 Look::Beneath { long, middle } => {
-                    if let Some(lane) = free.next() {
+                    if (long || middle)
+                        && let Some(lane) = free.next()
+                    {
                         *lane = Lane {
                             address,
                             at,
@@ -50,15 +51,13 @@ impl Members6 {
         }
         let used = GROUP - free.len();
         for lane in lanes.iter_mut().take(used).filter(|lane| lane.long) {
-            lane.home = self.long.home(lane.address, 48);
-            lane.first = self.long.line(lane.home);
+            lane.first = self.long.first(lane.address, 48);
             lane.is_all = lane.first.is_some_and(Line::is_all);
         }
         for lane in lanes.iter().take(used) {
             let address = lane.address;
             let is_listed = lane.first.is_some_and(|line| {
-                line.covers(address)
-                    || !lane.is_all && self.long.search(address, 48, lane.home, line)
+                line.covers(address) || !lane.is_all && self.long.search(address, 48, line)
             });
             if let Some(answer) = answers.get_mut(lane.at) {
                 *answer = is_listed || lane.middle && self.middle.contain(address, 40);

@@ -99,7 +99,7 @@ impl Writable for Fresh {
     fn shape(&self) -> Shape {
         Shape {
             count: self.lines.len() as u64,
-            seed: self.seed,
+            seed: self.seed.wrapping_mul(0xbf58_476d_1ce4_e5b9),
         }
     }
     fn line(&self, at: usize) -> Line {

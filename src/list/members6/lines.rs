@@ -31,30 +31,26 @@ pub(super) struct Lines {
 
 impl Lines {
     /// Whether a prefix filed by the first `filed` bits of `address`, or by more if there are markers, covers it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn contain(&self, address: u128, filed: u8) -> bool {
-        let home = self.home(address, filed);
-        self.line(home).is_some_and(|line| {
-            line.covers(address) || !line.is_all() && self.search(address, filed, home, line)
-        })
+        let Some(line) = self.first(address, filed) else {
+            return false;
+        };
+        line.covers(address) || !line.is_all() && self.search(address, filed, line)
     }
 
     /// The line where such a prefix is likely to be.
     #[inline]
-    pub(super) fn home(&self, address: u128, filed: u8) -> usize {
-        home(address, filed, self.shape)
+    pub(super) fn first(&self, address: u128, filed: u8) -> Option<&Line> {
+        self.line(home(address, filed, self.shape))
     }
 
-    /// The same as [`contain`](Self::contain), after `line`, at `home`, of which it is known that it does not cover
+    /// The same as [`contain`](Self::contain), after the first `line`, of which it is known that it does not cover
     /// `address`, and that it is not all.
-    pub(super) fn search<'a>(
-        &'a self,
-        address: u128,
-        mut filed: u8,
-        mut home: usize,
-        mut line: &'a Line,
-    ) -> bool {
-        let mut at = home;
+    #[inline(never)]
+    pub(super) fn search<'a>(&'a self, address: u128, mut filed: u8, mut line: &'a Line) -> bool {
+        let mut start = home(address, filed, self.shape);
+        let mut at = start;
         let mut levels = 0;
         loop {
             levels |= line.levels(address, filed);
@@ -63,14 +59,14 @@ impl Lines {
             } else {
                 0
             };
-            if !line.was_passed() || at == home {
+            if !line.was_passed() || at == start {
                 if levels == 0 {
                     return false;
                 }
                 filed = levels.trailing_zeros() as u8 * 4;
                 levels &= levels - 1;
-                home = self.home(address, filed);
-                at = home;
+                start = home(address, filed, self.shape);
+                at = start;
             }
             let Some(next) = self.line(at) else {
                 return false;
@@ -82,9 +78,8 @@ impl Lines {
         }
     }
 
-    /// The line at `at`.
     #[inline]
-    pub(super) fn line(&self, at: usize) -> Option<&Line> {
+    fn line(&self, at: usize) -> Option<&Line> {
         let reference = *self.pages.directory.get(at / PAGE)?;
         let (lines, start) = self.pages.place(reference);
         lines.get(start + at % PAGE)
@@ -115,7 +110,6 @@ fn home(bits: u128, filed: u8, Shape { count, seed }: Shape) -> usize {
     } else {
         high.rotate_left(23) ^ (bits as u64 >> (128 - filed)).wrapping_mul(0xd6e8_feb8_6659_fd93)
     };
-    let seed = seed.wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let hash = (key ^ seed ^ u64::from(filed) << 57).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let hash = (hash ^ hash >> 32).wrapping_mul(0xd6e8_feb8_6659_fd93);
     ((u128::from(hash) * u128::from(count)) >> 64) as usize
@@ -325,4 +319,47 @@ impl Group {
 /// All levels of at most `length` bits.
 fn up_to(length: u8) -> Levels {
     Levels::MAX >> (31 - (length / 4).min(31))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::list::members6::LONG;
+
+    /// Sites of a /64 to a /48, some of them crowded with hosts: lines that are full, passed and marked.
+    fn prefixes() -> Vec<(u128, u8)> {
+        let site = |site: u128| 0x2001_0db8 << 96 | site << 80;
+        let hosts = (0..40).flat_map(|at| (0..at * 2).map(move |host| (site(at) | host << 3, 125)));
+        let nets = (0..400).flat_map(|at| (0..at % 9).map(move |net| (site(at) | net << 66, 64)));
+        let mut prefixes: Vec<_> = hosts.chain(nets).collect();
+        prefixes.sort_unstable();
+        prefixes
+    }
+
+    #[test]
+    fn what_passed_full_lines_is_found() {
+        let prefixes = prefixes();
+        let lines = Lines::build(&prefixes, LONG);
+        let count = lines.shape.count as usize;
+        let of = |which: fn(&Line) -> bool| {
+            let all = (0..count).filter_map(|at| lines.line(at));
+            all.filter(|line| which(line)).count()
+        };
+        let passed = of(Line::was_passed);
+        let marked = of(|line| !line.was_passed() && !line.is_all());
+        assert!(passed > 20 && marked > 5, "{passed} {marked} of {count}");
+        for &(bits, length) in &prefixes {
+            assert!(lines.contain(bits, 48), "{bits:x}/{length}");
+            assert!(lines.contain(bits | 7, 48), "{bits:x}/{length}");
+            let (beside, above) = (bits ^ 1 << 65, bits ^ 1 << 84);
+            for address in [beside, above, bits ^ 1 << 40] {
+                let covers = |&(bits, length): &(u128, u8)| address.masked(length) == bits;
+                assert_eq!(
+                    lines.contain(address, 48),
+                    prefixes.iter().any(covers),
+                    "{address:x}"
+                );
+            }
+        }
+    }
 }
