@@ -25,7 +25,7 @@ use std::sync::Arc;
 use ahash::AHashMap;
 
 use self::entries::{Change, Kind};
-use self::table::{Family, Table};
+use self::table::{BATCH, Family, Table};
 use crate::address::{canonical, embedded_ipv4};
 use crate::bits::Bits;
 use crate::digest::{Digest, Fact};
@@ -276,35 +276,39 @@ impl List {
 
     /// Whether an entry covers each of `addresses` itself, into `listed`, as far as both reach:
     /// [`contains`](Self::contains) for many, with the reads of several addresses in flight at
-    /// once. Worth it where many are listed; an address that is not takes longer than on its own.
+    /// once. Worth it where many are listed and the list is far larger than the processor's
+    /// caches; else an address takes longer than on its own.
     ///
     /// ```
+    /// use std::net::IpAddr;
     /// use threatinsight::{Entry, Feed, List, Timestamp};
     ///
     /// let mut feed = Feed::new("scanners");
     /// feed.push(Entry::new("203.0.113.0/24".parse().unwrap()));
     /// let list = List::compile(&[feed], Timestamp(0)).unwrap();
     ///
-    /// let addresses = ["203.0.113.7".parse().unwrap(), "2001:db8::7".parse().unwrap()];
+    /// let addresses: [IpAddr; 2] = ["203.0.113.7".parse()?, "2001:db8::7".parse()?];
     /// let mut listed = [false; 2];
     /// list.contains_each(&addresses, &mut listed);
     /// assert_eq!(listed, [true, false]);
+    /// # Ok::<(), std::net::AddrParseError>(())
     /// ```
-    pub fn contains_each(&self, addresses: &[IpAddr], listed: &mut [bool]) {
-        const GROUP: usize = 256;
-        let groups = addresses.chunks(GROUP).zip(listed.chunks_mut(GROUP));
-        for (addresses, listed) in groups {
-            let mut v4 = Lanes::<u32, GROUP>::new();
-            let mut v6 = Lanes::<u128, GROUP>::new();
-            for (address, place) in addresses.iter().zip(0..=u8::MAX) {
-                match canonical(*address) {
-                    IpAddr::V4(address) => v4.push(address.to_bits(), place, &self.v4),
-                    IpAddr::V6(address) => v6.push(address.to_bits(), place, &self.v6),
-                }
-            }
+    pub fn contains_each<A: Copy + Into<IpAddr>>(&self, addresses: &[A], listed: &mut [bool]) {
+        for (addresses, listed) in addresses.chunks(BATCH).zip(listed.chunks_mut(BATCH)) {
             listed.fill(false);
-            v4.answer(&self.v4, listed);
-            v6.answer(&self.v6, listed);
+            let addresses = addresses.iter().map(|address| canonical((*address).into()));
+            let v4 = addresses.clone().map(|address| match address {
+                IpAddr::V4(address) => Some(address.to_bits()),
+                IpAddr::V6(_) => None,
+            });
+            if self.v4.contains_each(v4, listed) {
+                continue;
+            }
+            let v6 = addresses.map(|address| match address {
+                IpAddr::V4(_) => None,
+                IpAddr::V6(address) => Some(address.to_bits()),
+            });
+            self.v6.contains_each(v6, listed);
         }
     }
 
@@ -404,45 +408,6 @@ impl List {
         Listing {
             feed: source.map_or("", |source| &source.name),
             entry,
-        }
-    }
-}
-
-/// The addresses of one family among a group that may be listed, with their places in it.
-struct Lanes<A, const N: usize> {
-    addresses: [A; N],
-    places: [u8; N],
-    count: usize,
-}
-
-impl<A: Family + Default, const N: usize> Lanes<A, N> {
-    fn new() -> Self {
-        const { assert!(N <= 1 << u8::BITS) };
-        Self {
-            addresses: [A::default(); N],
-            places: [0; N],
-            count: 0,
-        }
-    }
-
-    #[inline(always)]
-    fn push(&mut self, address: A, place: u8, table: &Table<A>) {
-        let mut lanes = self.addresses.iter_mut().zip(&mut self.places);
-        if let Some((to, at)) = lanes.nth(self.count) {
-            (*to, *at) = (address, place);
-            // Without a branch: the next takes the lane of one that is not listed.
-            self.count += usize::from(table.may_contain(address));
-        }
-    }
-
-    fn answer(&self, table: &Table<A>, listed: &mut [bool]) {
-        let addresses = self.addresses.get(..self.count).unwrap_or_default();
-        let mut answers = [false; N];
-        table.search_each(addresses, &mut answers);
-        for (place, answer) in self.places.iter().zip(answers).take(self.count) {
-            if let Some(listed) = listed.get_mut(usize::from(*place)) {
-                *listed = answer;
-            }
         }
     }
 }

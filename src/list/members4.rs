@@ -13,7 +13,8 @@
 //! A hash of the /24, the third byte, chooses the bucket, which holds all that is listed in the /24: one cell per host
 //! for up to [`FEW`] hosts, else one marker with the number of a bitmap or the word that the /24 is listed whole. Of
 //! the touched /24s of real lists 86 % hold one host and 99 % no more than seven (ipsum, 120k addresses). A bucket is
-//! compared at once, so no rank is counted, and no branch depends on what is listed.
+//! compared at once, with the host and with the whole /24, so no rank is counted, and the one branch on what is listed
+//! is whether that answers; of a million prefixes, 12 % of all hits are left to a bitmap.
 //! The hash is a bijection on bytes and a bucket holds neighbours in its order, so seven of its bits name the /24.
 #![expect(
     clippy::cast_possible_truncation,
@@ -53,14 +54,17 @@ impl Members4 {
     /// Whether `address` is listed. Most misses end in the caller.
     #[inline(always)]
     pub(crate) fn contains(&self, address: u32) -> bool {
-        let slot = self.directory.of(address);
-        slot.may_list(address) && self.search(address, slot.node)
+        let (reference, is_worth_it) = self.look(address);
+        is_worth_it && self.search(address, reference)
     }
 
-    /// Whether the directory does not rule out that `address` is listed.
+    /// Where the directory leads from `address`, and whether that does not rule out that it is listed.
     #[inline(always)]
-    pub(crate) fn may_contain(&self, address: u32) -> bool {
-        self.directory.of(address).may_list(address)
+    pub(crate) fn look(&self, address: u32) -> (Reference, bool) {
+        (
+            self.directory.node(address),
+            self.directory.may_list(address),
+        )
     }
 
     /// Heap bytes.
@@ -71,11 +75,17 @@ impl Members4 {
     /// The node that `address` is in, if it is not in all of a /16.
     #[inline(always)]
     fn node(&self, address: u32, reference: Reference) -> Reference {
+        // In a short list no /16 is split, and all have the table of those that are not.
+        if self.tables.len() == 1 {
+            return reference;
+        }
         // Both ways at once: which it is, is as good as random.
-        let split = Reference::from(arena::is_split(reference)).wrapping_neg();
-        let table = self.tables.get(arena::table(reference & split));
+        let is_split = arena::is_split(reference);
+        let table = self
+            .tables
+            .get(if is_split { arena::table(reference) } else { 0 });
         let node = table.map_or(0, |table| table[(address >> 12 & 15) as usize]);
-        reference ^ (reference ^ node) & split
+        if is_split { node } else { reference }
     }
 
     #[inline(never)]
@@ -86,8 +96,10 @@ impl Members4 {
         let node = self.node(address, reference);
         let home = Home::new(address, node);
         let (lines, start) = self.arena.place(node);
-        let line = |of_node: usize| lines.get(start + of_node);
-        line(home.bucket).is_some_and(|bucket| home.has(bucket, line))
+        let Some(bucket) = lines.get(start + home.bucket) else {
+            return false;
+        };
+        bucket.lists(home.tag, home.host) || home.in_bitmap(bucket, lines, start)
     }
 }
 
@@ -115,26 +127,12 @@ impl Home {
         }
     }
 
-    /// Whether the host is listed, by its `bucket` and any other `line` of its node. No branch depends on what a line
-    /// holds: it is often still on its way from memory, and a wrong guess would keep the next look-up from starting.
-    /// So where the /24 has no bitmap, the line of the bucket is read again.
+    /// Whether the host is in the bitmap that its `bucket` names, in the node that starts at `start` of `lines`.
     #[inline(always)]
-    fn has<'a>(&self, bucket: &Line, line: impl FnOnce(usize) -> Option<&'a Line>) -> bool {
-        // 0 where there is no marker, as there is no bitmap of that number.
-        let low = bucket.marker(self.tag) & line::LOW;
-        let has_bitmap = low.wrapping_sub(1) < line::NOTHING - 1;
-        let bitmap = self.bitmaps + 2 * usize::from(low) + self.half();
-        // Not an `if`, of which the compiler would make a branch.
-        let chosen = usize::from(has_bitmap).wrapping_neg();
-        let at = self.bucket ^ (self.bucket ^ bitmap.wrapping_sub(2)) & chosen;
-        let is_in = line(at).is_some_and(|line| self.is_in(line));
-        bucket.has(self.cell()) | has_bitmap & is_in | (low == line::WHOLE)
-    }
-
-    /// What stands for the host in its bucket.
-    #[inline(always)]
-    fn cell(&self) -> u16 {
-        self.tag | u16::from(self.host)
+    fn in_bitmap(&self, bucket: &Line, lines: &[Line], start: usize) -> bool {
+        let line = |at| lines.get(start + self.bitmaps + 2 * at + self.half());
+        let bitmap = line::bitmap(bucket.marker(self.tag)).and_then(line);
+        bitmap.is_some_and(|line| self.is_in(line))
     }
 
     /// Which of the two lines of a bitmap the host is in.

@@ -55,14 +55,15 @@ impl Members6 {
     /// Whether `address` is listed. Most misses end in the caller.
     #[inline(always)]
     pub(crate) fn contains(&self, address: u128) -> bool {
-        let node = self.planes.node(address);
-        node != 0 && self.search(address, node)
+        let (node, is_worth_it) = self.look(address);
+        is_worth_it && self.search(address, node)
     }
 
-    /// Whether the first bits of `address` do not rule out that it is listed.
+    /// Where the directory leads from `address`, and whether that does not rule out that it is listed.
     #[inline(always)]
-    pub(crate) fn may_contain(&self, address: u128) -> bool {
-        self.planes.node(address) != 0
+    pub(crate) fn look(&self, address: u128) -> (Reference, bool) {
+        let node = self.planes.node(address);
+        (node, node != 0)
     }
 
     #[inline(never)]

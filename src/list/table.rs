@@ -6,6 +6,7 @@ use std::ops::Add as _;
 use crate::bits::Bits;
 use crate::digest::{Digest, Fact};
 use crate::list::{
+    blocks::Reference,
     entries::{Change, Changes, Covering, Entries},
     members4::Members4,
     members6::Members6,
@@ -29,13 +30,24 @@ pub(crate) trait Family: Sort {
     ) -> Self::Members;
     /// Whether `address` is listed.
     fn contains(members: &Self::Members, address: Self) -> bool;
-    /// Whether it is worth to search for `address`; if not, it is not listed.
-    fn may_contain(members: &Self::Members, address: Self) -> bool;
-    /// Whether each of `addresses`, all of them worth it, is listed.
-    fn search_each(members: &Self::Members, addresses: &[Self], listed: &mut [bool]);
+    /// Where the directory leads from `address`, and whether it may be listed.
+    fn look(members: &Self::Members, address: Self) -> (Reference, bool);
+    /// Says in `listed` which addresses of `lanes` are; the lanes are used up.
+    fn search_each(members: &Self::Members, lanes: &mut [Lane<Self>], listed: &mut [bool]);
     /// Heap bytes.
     fn bytes(members: &Self::Members) -> usize;
 }
+
+/// An address of a batch, where the directory leads from it, and its place in the batch.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Lane<A> {
+    pub(crate) address: A,
+    pub(crate) reference: Reference,
+    pub(crate) at: u8,
+}
+
+/// Addresses of a batch that are looked at together.
+pub(super) const BATCH: usize = 128;
 
 /// Everything listed of one family, immutable.
 #[derive(Clone, Debug)]
@@ -98,15 +110,37 @@ impl<A: Family> Table<A> {
         &self.entries
     }
 
-    /// Whether it is worth to search for `address`; if not, it is not listed.
+    /// Says in `listed` which of `addresses`, [`BATCH`] of them at most, are listed; where there
+    /// is none, nothing. Returns whether all places have one.
     #[inline(always)]
-    pub(super) fn may_contain(&self, address: A) -> bool {
-        A::may_contain(&self.members, address)
-    }
-
-    /// Whether each of `addresses`, all of them worth it, is listed, as far as `listed` reaches.
-    pub(super) fn search_each(&self, addresses: &[A], listed: &mut [bool]) {
-        A::search_each(&self.members, addresses, listed);
+    pub(super) fn contains_each(
+        &self,
+        addresses: impl Iterator<Item = Option<A>>,
+        listed: &mut [bool],
+    ) -> bool {
+        let mut lanes = [Lane::default(); BATCH];
+        let mut used = 0;
+        let mut are_all = true;
+        for (address, at) in addresses.zip(0..) {
+            let Some(address) = address else {
+                are_all = false;
+                continue;
+            };
+            let (reference, is_worth_it) = A::look(&self.members, address);
+            if let Some(lane) = lanes.get_mut(used) {
+                *lane = Lane {
+                    address,
+                    reference,
+                    at,
+                };
+            }
+            // Without a branch: the next takes the lane of one that is not listed.
+            used += usize::from(is_worth_it);
+        }
+        if let Some(lanes) = lanes.get_mut(..used) {
+            A::search_each(&self.members, lanes, listed);
+        }
+        are_all
     }
 
     /// The sum over all entries, equal for equal tables however they came about.
@@ -152,11 +186,11 @@ impl Family for u32 {
         members.contains(address)
     }
     #[inline(always)]
-    fn may_contain(members: &Members4, address: Self) -> bool {
-        members.may_contain(address)
+    fn look(members: &Members4, address: Self) -> (Reference, bool) {
+        members.look(address)
     }
-    fn search_each(members: &Members4, addresses: &[Self], listed: &mut [bool]) {
-        members.search_each(addresses, listed);
+    fn search_each(members: &Members4, lanes: &mut [Lane<Self>], listed: &mut [bool]) {
+        members.search_each(lanes, listed);
     }
     fn bytes(members: &Members4) -> usize {
         members.bytes()
@@ -177,11 +211,11 @@ impl Family for u128 {
         members.contains(address)
     }
     #[inline(always)]
-    fn may_contain(members: &Members6, address: Self) -> bool {
-        members.may_contain(address)
+    fn look(members: &Members6, address: Self) -> (Reference, bool) {
+        members.look(address)
     }
-    fn search_each(members: &Members6, addresses: &[Self], listed: &mut [bool]) {
-        members.search_each(addresses, listed);
+    fn search_each(members: &Members6, lanes: &mut [Lane<Self>], listed: &mut [bool]) {
+        members.search_each(lanes, listed);
     }
     fn bytes(members: &Members6) -> usize {
         members.bytes()

@@ -70,9 +70,15 @@ pub(super) const fn tag(hash: u8) -> u16 {
 impl Line {
     /// Whether there is this cell.
     #[inline(always)]
-    pub(super) fn has(&self, cell: u16) -> bool {
+    fn has(&self, cell: u16) -> bool {
         let equal = |other| u16::from(other == cell).wrapping_neg();
         self.0.map(equal).into_iter().fold(0, |any, one| any | one) != 0
+    }
+
+    /// Whether there is a cell for this host of a /24, or one for the whole of it.
+    #[inline(always)]
+    pub(super) fn lists(&self, tag: u16, host: u8) -> bool {
+        self.has(tag | u16::from(host)) | self.has(tag | MARKER | WHOLE)
     }
 
     /// The marker of a /24, or 0.

@@ -2,15 +2,16 @@
 //! that the lines of a group are on their way from memory together.
 
 use super::{Members6, line::Line, planes::Look};
+use crate::list::table::Lane;
 
 /// Addresses in flight.
 const GROUP: usize = 32;
 
 /// An address that the planes do not decide.
 #[derive(Clone, Copy, Default)]
-struct Lane<'a> {
+struct Beneath<'a> {
     address: u128,
-    at: usize,
+    at: u8,
     long: bool,
     middle: bool,
     first: Option<&'a Line>,
@@ -19,47 +20,49 @@ struct Lane<'a> {
 }
 
 impl Members6 {
-    /// Whether each of `addresses` is listed, as far as `answers` reaches.
-    pub(crate) fn search_each(&self, addresses: &[u128], answers: &mut [bool]) {
-        for (addresses, answers) in addresses.chunks(GROUP).zip(answers.chunks_mut(GROUP)) {
-            self.search_group(addresses, answers);
+    /// Says in `listed` which addresses of `lanes` are listed.
+    pub(crate) fn search_each(&self, lanes: &[Lane<u128>], listed: &mut [bool]) {
+        for lanes in lanes.chunks(GROUP) {
+            self.search_group(lanes, listed);
         }
     }
 
-    fn search_group(&self, addresses: &[u128], answers: &mut [bool]) {
-        let mut lanes = [Lane::default(); GROUP];
-        let mut free = lanes.iter_mut();
-        for (at, (&address, answer)) in addresses.iter().zip(answers.iter_mut()).enumerate() {
-            *answer = match self.planes.look(address, self.planes.node(address)) {
-                Look::Listed => true,
-                Look::Nothing => false,
-                Look::Beneath { long, middle } => {
-                    if (long || middle)
-                        && let Some(lane) = free.next()
-                    {
-                        *lane = Lane {
-                            address,
-                            at,
-                            long,
-                            middle,
-                            ..Lane::default()
-                        };
-                    }
-                    false
-                }
-            };
+    fn search_group(&self, lanes: &[Lane<u128>], listed: &mut [bool]) {
+        let mut group = [Beneath::default(); GROUP];
+        let mut free = group.iter_mut();
+        for &Lane {
+            address,
+            reference,
+            at,
+        } in lanes
+        {
+            let look = self.planes.look(address, reference);
+            if let Look::Beneath { long, middle } = look
+                && (long || middle)
+                && let Some(lane) = free.next()
+            {
+                *lane = Beneath {
+                    address,
+                    at,
+                    long,
+                    middle,
+                    ..Beneath::default()
+                };
+            } else if let Some(answer) = listed.get_mut(usize::from(at)) {
+                *answer = matches!(look, Look::Listed);
+            }
         }
         let used = GROUP - free.len();
-        for lane in lanes.iter_mut().take(used).filter(|lane| lane.long) {
+        for lane in group.iter_mut().take(used).filter(|lane| lane.long) {
             lane.first = self.long.first(lane.address, 48);
             lane.is_all = lane.first.is_some_and(Line::is_all);
         }
-        for lane in lanes.iter().take(used) {
+        for lane in group.iter().take(used) {
             let address = lane.address;
             let is_listed = lane.first.is_some_and(|line| {
                 line.covers(address) || !lane.is_all && self.long.search(address, 48, line)
             });
-            if let Some(answer) = answers.get_mut(lane.at) {
+            if let Some(answer) = listed.get_mut(usize::from(lane.at)) {
                 *answer = is_listed || lane.middle && self.middle.contain(address, 40);
             }
         }
