@@ -5,7 +5,7 @@
 //! segments    Arc<[T]> each; segment 0 is the empty block, which every index without one refers to
 //! ```
 //!
-//! A new version copies the directory, writes its changed blocks into one new segment and shares the others;
+//! A new version that changes anything copies the directory, writes its changed blocks into one new segment and shares the others;
 //! [`segments`] says when some are joined.
 #![expect(
     clippy::cast_possible_truncation,
@@ -29,7 +29,7 @@ const SEGMENTS: usize = 1 << (FLAG_SHIFT - OFFSET_BITS);
 /// A directory and the blocks it refers to.
 #[derive(Clone, Debug)]
 pub(crate) struct Blocks<T> {
-    pub(crate) directory: Box<[Reference]>,
+    pub(crate) directory: Arc<[Reference]>,
     segments: Vec<Arc<[T]>>,
     /// Elements in blocks that the directory refers to.
     live: usize,
@@ -43,6 +43,11 @@ impl<T: Copy + Send + Sync> Blocks<T> {
             segments: vec![empty.into()],
             live: 0,
         }
+    }
+
+    /// The directory, to change it. It is this version's own from then on.
+    pub(crate) fn directory_mut(&mut self) -> &mut [Reference] {
+        Arc::make_mut(&mut self.directory)
     }
 
     /// Everything from `reference` to the end of its segment.
@@ -102,7 +107,7 @@ impl<T: Copy + Send + Sync> Blocks<T> {
         self.live += elements.len();
         self.segments.push(elements.into());
         for block in blocks {
-            if let Some(reference) = self.directory.get_mut(block.index) {
+            if let Some(reference) = self.directory_mut().get_mut(block.index) {
                 let place = segment << OFFSET_BITS | (block.offset - start);
                 *reference = block.flags | place as Reference;
             }
@@ -116,7 +121,7 @@ impl<T: Copy + Send + Sync> Blocks<T> {
         }
         for &index in &edit.removed {
             self.forget(index, &length);
-            if let Some(reference) = self.directory.get_mut(index) {
+            if let Some(reference) = self.directory_mut().get_mut(index) {
                 *reference &= FLAGS;
             }
         }

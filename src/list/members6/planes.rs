@@ -229,7 +229,7 @@ impl Planes {
         let mut nodes = Blocks::empty(1 << 16, &[]);
         nodes.replace(&edit, length);
         for prefix in short {
-            cover::cover(&mut *nodes.directory, prefix);
+            cover::cover(nodes.directory_mut(), prefix);
         }
         Self { nodes }
     }
@@ -246,13 +246,13 @@ impl Planes {
             .iter()
             .partition(|(_, length)| *length <= cover::LONGEST);
         for prefix in short {
-            cover::uncover(&mut *next.nodes.directory, prefix, entries);
+            cover::uncover(next.nodes.directory_mut(), prefix, entries);
         }
         let (short, new): (Vec<_>, Vec<_>) = appeared
             .iter()
             .partition(|(_, length)| *length <= cover::LONGEST);
         for prefix in short {
-            cover::cover(&mut *next.nodes.directory, prefix);
+            cover::cover(next.nodes.directory_mut(), prefix);
         }
         let mut dirty: Vec<(u64, u8, bool)> = Vec::with_capacity(long.len() + new.len());
         // What vanished first: it is looked up in `entries`, which know already what appeared.
