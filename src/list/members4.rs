@@ -67,6 +67,11 @@ impl Members4 {
         )
     }
 
+    /// Bytes of the nodes.
+    pub(crate) fn far_bytes(&self) -> usize {
+        self.arena.bytes()
+    }
+
     /// Heap bytes.
     pub(crate) fn bytes(&self) -> usize {
         self.directory.bytes() + size_of_val(&*self.tables) + self.arena.bytes()

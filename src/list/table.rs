@@ -16,7 +16,7 @@ use crate::list::{
 use crate::row::Row;
 
 /// An address family and the structure that answers membership for it.
-pub(crate) trait Family: Sort {
+pub(crate) trait Family: Sort + Default {
     /// Answers whether an address is listed.
     type Members: Clone + std::fmt::Debug + Send + Sync;
 
@@ -30,6 +30,8 @@ pub(crate) trait Family: Sort {
     ) -> Self::Members;
     /// Whether `address` is listed.
     fn contains(members: &Self::Members, address: Self) -> bool;
+    /// Bytes that a look-up of a listed address reads some of, wherever they are.
+    fn far_bytes(members: &Self::Members) -> usize;
     /// Where the directory leads from `address`, and whether it may be listed.
     fn look(members: &Self::Members, address: Self) -> (Reference, bool);
     /// Says in `listed` which addresses of `lanes` are; the lanes are used up.
@@ -110,6 +112,11 @@ impl<A: Family> Table<A> {
         &self.entries
     }
 
+    /// Bytes that a look-up of a listed address reads some of, wherever they are.
+    pub(super) fn far_bytes(&self) -> usize {
+        A::far_bytes(&self.members)
+    }
+
     /// Says in `listed` which of `addresses`, [`BATCH`] of them at most, are listed; where there
     /// is none, nothing. Returns whether all places have one.
     #[inline(always)]
@@ -118,7 +125,7 @@ impl<A: Family> Table<A> {
         addresses: impl Iterator<Item = Option<A>>,
         listed: &mut [bool],
     ) -> bool {
-        let mut lanes = [Lane::default(); BATCH];
+        let mut lanes = [Lane::<A>::default(); BATCH];
         let mut used = 0;
         let mut are_all = true;
         for (address, at) in addresses.zip(0..) {
@@ -185,6 +192,9 @@ impl Family for u32 {
     fn contains(members: &Members4, address: Self) -> bool {
         members.contains(address)
     }
+    fn far_bytes(members: &Members4) -> usize {
+        members.far_bytes()
+    }
     #[inline(always)]
     fn look(members: &Members4, address: Self) -> (Reference, bool) {
         members.look(address)
@@ -209,6 +219,9 @@ impl Family for u128 {
     #[inline(always)]
     fn contains(members: &Members6, address: Self) -> bool {
         members.contains(address)
+    }
+    fn far_bytes(members: &Members6) -> usize {
+        members.far_bytes()
     }
     #[inline(always)]
     fn look(members: &Members6, address: Self) -> (Reference, bool) {

@@ -2,10 +2,7 @@
 //! addresses are on their way from memory together; the rest is searched for one by one.
 
 use super::{Home, Members4, line::EMPTY};
-use crate::list::{
-    cover::COVERED,
-    table::{BATCH, Lane},
-};
+use crate::list::table::{BATCH, Lane};
 
 impl Members4 {
     /// Says in `listed` which addresses of `lanes` are listed; the lanes are used up.
@@ -22,7 +19,7 @@ impl Members4 {
         for (at, bucket) in (0..lanes.len()).zip(&buckets) {
             let Some(&lane) = lanes.get(at) else { break };
             let home = Home::new(lane.address, 0);
-            let is_listed = bucket.lists(home.tag, home.host) | (lane.reference & COVERED != 0);
+            let is_listed = bucket.lists(home.tag, home.host);
             if let Some(answer) = listed.get_mut(usize::from(lane.at)) {
                 *answer = is_listed;
             }
