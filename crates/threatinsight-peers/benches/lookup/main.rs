@@ -102,6 +102,7 @@ fn family<A: Family>(options: &Options, output: &mut Output, candidates: &[Candi
         .filter(|size| **size <= 1_000_000)
         .max()
     {
+        updates::churn::<A>(size);
         decisions::compare::<A>(output, size);
         if A::WIDTH == 32 {
             swaps::compare(size);

@@ -1,9 +1,11 @@
 //! What an update costs beside a compile, by the size of the change.
 
+use std::collections::VecDeque;
 use std::fmt::Write as _;
 
 use threatinsight::{Delta, Entry, List, Prefix, Timestamp};
 use threatinsight_heap::kept;
+use threatinsight_lists::Random;
 use threatinsight_peers::family::Family;
 
 use crate::Output;
@@ -13,6 +15,9 @@ use crate::options::Options;
 const NOW: Timestamp = Timestamp(0);
 const LATER: Timestamp = Timestamp(1);
 const CHANGES: [usize; 5] = [1, 10, 100, 1_000, 10_000];
+const UPDATES: usize = 10_000;
+/// What goes, and what comes, in each of them.
+const CHURN: usize = 10;
 
 /// One table: a single addition, then as many removals as additions, then an expiry.
 pub(crate) fn compare<A: Family>(options: &Options, output: &mut Output) {
@@ -105,6 +110,45 @@ fn update<A: Family>(output: &mut Output, size: usize) {
     let ms = median_of(9, || expiring.expire(LATER));
     let (_, grown) = kept(|| expiring.expire(LATER));
     report("1000 expire", "expire", ms, grown);
+}
+
+/// Whether a list grows, or drifts from what a compile would give, when it is updated again and again.
+pub(crate) fn churn<A: Family>(size: usize) {
+    let mut listed = A::list(size + size / 10);
+    let mut others = VecDeque::from(listed.split_off(size));
+    let compiled = |listed: &[(A, u8)]| List::compile(&[A::feed(listed)], NOW).unwrap();
+    let mut list = compiled(&listed);
+    let (mut random, mut most, mut times) = (Random::new(7), 0, Vec::new());
+    for _ in 0..UPDATES {
+        let out: Vec<_> = (0..CHURN)
+            .map(|_| listed.swap_remove(random.below(listed.len() as u64) as usize))
+            .collect();
+        let new: Vec<_> = others.drain(..CHURN).collect();
+        let (removals, additions) = (removals(&out), additions(&new));
+        let delta = Delta {
+            removals: &removals,
+            additions: &additions,
+        };
+        times.push(once(|| list = list.update(&delta, NOW).unwrap()));
+        most = most.max(list.bytes());
+        listed.extend(new);
+        others.extend(out);
+    }
+    let compiled = compiled(&listed);
+    assert_eq!(list.digest(), compiled.digest(), "after {UPDATES} updates");
+    let of_compiled = |bytes: usize| bytes as f64 / compiled.bytes() as f64;
+    let longest = times.iter().copied().fold(0.0, f64::max);
+    println!(
+        "\n# {}, {size} prefixes, {UPDATES} updates of {CHURN} out, {CHURN} in",
+        A::NAME
+    );
+    println!(
+        "median {:.3} ms, longest {longest:.3} ms; at most {:.2}, at the end {:.2} of the bytes of \
+         a compile, with the same digest",
+        median(times),
+        of_compiled(most),
+        of_compiled(list.bytes())
+    );
 }
 
 pub(crate) fn additions<A: Family>(prefixes: &[(A, u8)]) -> Vec<(&'static str, Entry)> {
