@@ -61,10 +61,8 @@ impl Members4 {
     /// Where the directory leads from `address`, and whether that does not rule out that it is listed.
     #[inline(always)]
     pub(crate) fn look(&self, address: u32) -> (Reference, bool) {
-        (
-            self.directory.node(address),
-            self.directory.may_list(address),
-        )
+        let slot = self.directory.of(address);
+        (slot.node, slot.may_list(address))
     }
 
     /// Bytes of the nodes.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::{
     Table,
-    directory::Directory,
+    directory::{Directory, Slot},
     line::{EMPTY, Line},
 };
 use crate::list::{blocks::Reference, cover::COVERED, segments};
@@ -131,7 +131,8 @@ impl Arena {
     fn join(&mut self, first: usize, directory: &mut Directory, tables: &mut [Table]) {
         let mut draft = Draft::after(first);
         let is_moved = |node: Reference| (node & PLACE) as usize / SEGMENT >= first;
-        let nodes = directory.wanted(|node| !is_split(node) && is_moved(node));
+        let is_node = |slot: &Slot| !is_split(slot.node) && is_moved(slot.node);
+        let nodes = directory.wanted(is_node).map(|slot| &mut slot.node);
         let of_tables = tables.as_flattened_mut().iter_mut();
         for reference in nodes.chain(of_tables.filter(|node| is_moved(**node))) {
             let (buckets, bitmaps) = self.node(*reference);

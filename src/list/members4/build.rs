@@ -8,11 +8,10 @@
 use super::{
     Members4,
     arena::{self, Arena, Draft},
-    directory::{Directory, Touched},
+    directory::{Directory, Slot, Touched},
     node::{self, Few, Leaf, Map, Placed, set},
 };
 use crate::list::{
-    blocks::Reference,
     cover::{self, COVERED},
     parallel,
 };
@@ -63,15 +62,15 @@ impl Members4 {
 
     /// Notes where the nodes of a /16 are, and what in it is touched.
     pub(super) fn place(&mut self, index: u16, placed: Placed, touched: Touched) {
-        let (known, reference) = self.directory.get_mut(index);
-        let flag = *reference & COVERED;
+        let slot = self.directory.get_mut(index);
+        let flag = slot.node & COVERED;
         if flag == 0 {
-            *known = touched;
+            slot.touched = touched;
         }
-        let old = arena::is_split(*reference).then(|| arena::table(*reference));
+        let old = arena::is_split(slot.node).then(|| arena::table(slot.node));
         match placed {
             Placed::Node(node) => {
-                *reference = flag | node;
+                slot.node = flag | node;
                 if let Some(table) = old {
                     self.drop_table(table);
                 }
@@ -79,7 +78,7 @@ impl Members4 {
             Placed::Split(table) => match old.and_then(|old| self.tables.get_mut(old)) {
                 Some(place) => *place = table,
                 None => {
-                    *reference = flag | arena::split(self.tables.len());
+                    slot.node = flag | arena::split(self.tables.len());
                     self.tables.push(table);
                 }
             },
@@ -90,16 +89,16 @@ impl Members4 {
     fn drop_table(&mut self, number: usize) {
         self.tables.swap_remove(number);
         let last = arena::split(self.tables.len());
-        let is_last = |reference: Reference| reference & !COVERED == last;
-        if let Some(reference) = self.directory.wanted(is_last).next() {
-            *reference = *reference & COVERED | arena::split(number);
+        let is_last = |slot: &Slot| slot.node & !COVERED == last;
+        if let Some(slot) = self.directory.wanted(is_last).next() {
+            slot.node = slot.node & COVERED | arena::split(number);
         }
     }
 
     pub(super) fn cover(&mut self, prefix: (u32, u8)) {
         cover::cover(&mut self.directory, prefix);
         for index in cover::indices(prefix) {
-            *self.directory.get_mut(index).0 = Touched::ALL;
+            self.directory.get_mut(index).touched = Touched::ALL;
         }
     }
 }

@@ -6,7 +6,10 @@
 
 use std::sync::Arc;
 
-use crate::list::{blocks::Reference, cover};
+use crate::list::{
+    blocks::Reference,
+    cover::{self, COVERED},
+};
 
 /// A slot for each /16.
 #[derive(Clone, Debug)]
@@ -14,62 +17,44 @@ pub(super) struct Directory {
     pages: Box<[Arc<Page>; 256]>,
 }
 
-/// The two are apart, because a miss reads only the first.
-#[derive(Clone, Debug)]
-struct Page {
-    touched: [Touched; 256],
-    nodes: [Reference; 256],
-}
+type Page = [Slot; 256];
 
 impl Directory {
     /// Nothing is listed.
     pub(super) fn new() -> Self {
-        let page = Arc::new(Page {
-            touched: [Touched::default(); 256],
-            nodes: [0; 256],
-        });
+        let page = Arc::new([Slot::default(); 256]);
         Self {
             pages: Box::new(std::array::from_fn(|_| Arc::clone(&page))),
         }
     }
 
-    /// Whether it does not rule out that `address` is listed.
+    /// The slot of the /16 that `address` is in.
     #[inline(always)]
-    pub(super) fn may_list(&self, address: u32) -> bool {
-        let [first, second, third, _] = address.to_be_bytes();
-        self.pages[usize::from(first)].touched[usize::from(second)].may_list(third)
-    }
-
-    /// The reference of the /16 that `address` is in.
-    #[inline(always)]
-    pub(super) fn node(&self, address: u32) -> Reference {
+    pub(super) fn of(&self, address: u32) -> &Slot {
         let [first, second, ..] = address.to_be_bytes();
-        self.pages[usize::from(first)].nodes[usize::from(second)]
+        &self.pages[usize::from(first)][usize::from(second)]
     }
 
-    /// What is known of a /16.
-    pub(super) fn get(&self, index: u16) -> (Touched, Reference) {
-        let [first, second] = index.to_be_bytes().map(usize::from);
-        let page = &self.pages[first];
-        (page.touched[second], page.nodes[second])
+    /// The slot of a /16.
+    pub(super) fn get(&self, index: u16) -> Slot {
+        *self.of(u32::from(index) << 16)
     }
 
     /// The same, to change it. Its page is this version's own from then on.
-    pub(super) fn get_mut(&mut self, index: u16) -> (&mut Touched, &mut Reference) {
-        let [first, second] = index.to_be_bytes().map(usize::from);
-        let page = Arc::make_mut(&mut self.pages[first]);
-        (&mut page.touched[second], &mut page.nodes[second])
+    pub(super) fn get_mut(&mut self, index: u16) -> &mut Slot {
+        let [first, second] = index.to_be_bytes();
+        &mut Arc::make_mut(&mut self.pages[usize::from(first)])[usize::from(second)]
     }
 
-    /// The references that are wanted, to change them. Only their pages become this version's own.
+    /// The slots that are wanted, to change them. Only their pages become this version's own.
     pub(super) fn wanted(
         &mut self,
-        is_wanted: impl Fn(Reference) -> bool + Copy,
-    ) -> impl Iterator<Item = &mut Reference> {
-        let has_wanted = move |page: &Page| page.nodes.iter().any(|node| is_wanted(*node));
-        let pages = self.pages.iter_mut().filter(move |page| has_wanted(page));
-        let nodes = pages.flat_map(|page| &mut Arc::make_mut(page).nodes);
-        nodes.filter(move |node| is_wanted(**node))
+        is_wanted: impl Fn(&Slot) -> bool + Copy,
+    ) -> impl Iterator<Item = &mut Slot> {
+        let pages = self.pages.iter_mut();
+        let pages = pages.filter(move |page| page.iter().any(is_wanted));
+        let slots = pages.flat_map(Arc::make_mut);
+        slots.filter(move |slot| is_wanted(slot))
     }
 
     /// Heap bytes, those shared with other versions included.
@@ -83,7 +68,29 @@ impl Directory {
 
 impl cover::Directory for Directory {
     fn reference(&mut self, index: u16) -> Option<&mut Reference> {
-        Some(self.get_mut(index).1)
+        Some(&mut self.get_mut(index).node)
+    }
+}
+
+/// What is known of a /16.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Slot {
+    pub(super) touched: Touched,
+    pub(super) node: Reference,
+}
+
+impl Slot {
+    /// Whether it does not rule out that `address` is listed.
+    #[inline(always)]
+    pub(super) fn may_list(&self, address: u32) -> bool {
+        let [.., net, _] = address.to_be_bytes();
+        let Touched([upper, lower]) = self.touched;
+        let bits = BITS[usize::from(net)];
+        (u64::from(upper) | u64::from(lower) << 32) & bits == bits
+    }
+
+    pub(super) const fn is_covered(&self) -> bool {
+        self.node & COVERED != 0
     }
 }
 
@@ -113,13 +120,6 @@ static BITS: [u64; 256] = {
 };
 
 impl Touched {
-    #[inline(always)]
-    fn may_list(self, net: u8) -> bool {
-        let Self([upper, lower]) = self;
-        let bits = BITS[usize::from(net)];
-        (u64::from(upper) | u64::from(lower) << 32) & bits == bits
-    }
-
     pub(super) const ALL: Self = Self([u32::MAX; 2]);
 
     pub(super) const fn insert(&mut self, net: u8) {

@@ -6,11 +6,7 @@ use super::{
     arena::{self, Draft},
     node::{self, Leaf, Map, Node, Placed, Reach, set},
 };
-use crate::list::{
-    blocks::Reference,
-    cover::{self, COVERED},
-    entries::Entries,
-};
+use crate::list::{blocks::Reference, cover, entries::Entries};
 use crate::row::Row;
 
 /// A prefix that appeared or vanished.
@@ -67,10 +63,10 @@ impl Members4 {
     fn uncover(&mut self, prefix: (u32, u8), entries: &Entries<u32>) {
         cover::uncover(&mut self.directory, prefix, entries);
         for index in cover::indices(prefix) {
-            let (_, reference) = self.directory.get(index);
-            if reference & COVERED == 0 {
-                let touched = self.nets(reference).collect();
-                *self.directory.get_mut(index).0 = touched;
+            let slot = self.directory.get(index);
+            if !slot.is_covered() {
+                let touched = self.nets(slot.node).collect();
+                self.directory.get_mut(index).touched = touched;
             }
         }
     }
@@ -98,10 +94,10 @@ impl Members4 {
     fn edit(&mut self, dirty: &[Dirty], entries: &Entries<u32>, draft: &mut Draft) -> usize {
         let Some(first) = dirty.first() else { return 0 };
         let index = (first.bits >> 16) as u16;
-        let (mut touched, reference) = self.directory.get(index);
+        let slot = self.directory.get(index);
         let mut change = Change::new(dirty, entries);
         let mut gone = 0;
-        let placed = if let Some(mut table) = self.table(reference) {
+        let placed = if let Some(mut table) = self.table(slot.node) {
             for (reference, number) in table.iter_mut().zip(0..) {
                 let reach = Reach::Part(number);
                 if change.nets(reach).next().is_some() {
@@ -119,8 +115,8 @@ impl Members4 {
                 Placed::Split(table)
             }
         } else {
-            let node = Node::load(Reach::Whole, reference, &self.arena);
-            gone = length(&node, reference);
+            let node = Node::load(Reach::Whole, slot.node, &self.arena);
+            gone = length(&node, slot.node);
             match change.apply(node, Reach::Whole) {
                 Changed::Node(node) => Placed::Node(node.push(draft)),
                 Changed::Leaves(leaves) => node::place(&leaves, draft),
@@ -134,6 +130,7 @@ impl Members4 {
             let (lines, start) = draft.place(node).unwrap_or_else(|| self.arena.place(node));
             node::has_net(lines, start, arena::buckets(node), net)
         };
+        let mut touched = slot.touched;
         for net in node::ones(change.emptied) {
             touched.remove(net, is_listed);
         }
