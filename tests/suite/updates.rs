@@ -30,9 +30,11 @@ fn prefix4() -> impl Strategy<Value = Prefix> {
     let length = prop_oneof![
         2 => Just(32_u8), 2 => 25_u8..32, 1 => Just(24), 1 => 17_u8..24, 1 => Just(16), 1 => 0_u8..16,
     ];
-    let bits = (0_u32..3, any::<u16>(), any::<bool>()).prop_map(|(net, low, near)| {
+    // Anywhere, in neighbouring /24s, or in /24s with few bits between them.
+    let low = prop_oneof![Just(0xffff_u16), Just(0x010f), Just(0x8803)];
+    let bits = (0_u32..3, any::<u16>(), low).prop_map(|(net, low, mask)| {
         let net = [0x0101_0000, 0x0102_0000, 0xdfff_0000][net as usize];
-        net | u32::from(if near { low & 0x010f } else { low })
+        net | u32::from(low & mask)
     });
     (bits, length)
         .prop_map(|(bits, length)| Prefix::new(Ipv4Addr::from_bits(bits).into(), length))
@@ -154,7 +156,7 @@ fn compiled(model: &Model, now: Timestamp) -> List {
     List::compile(&feeds, now).unwrap()
 }
 
-/// The ends of every prefix that was ever named, and their neighbours.
+/// The ends of every prefix that was ever named, and their neighbours; of IPv4, the same host of other /24s too.
 fn probes(steps: &[Step]) -> Vec<IpAddr> {
     let prefixes = steps.iter().filter_map(|step| match step {
         Step::Add(_, Entry { prefix, .. }) | Step::Remove(_, prefix) => Some(*prefix),
@@ -165,14 +167,19 @@ fn probes(steps: &[Step]) -> Vec<IpAddr> {
             IpAddr::V4(first) => {
                 let first = first.to_bits();
                 let last = first | u32::MAX.checked_shr(prefix.length().into()).unwrap_or(0);
+                let twins = [first ^ 0x8000, first ^ 0x0800];
                 [first, last, first.wrapping_sub(1), last.wrapping_add(1)]
+                    .into_iter()
+                    .chain(twins)
                     .map(|bits| IpAddr::from(Ipv4Addr::from_bits(bits)))
+                    .collect::<Vec<_>>()
             }
             IpAddr::V6(first) => {
                 let first = first.to_bits();
                 let last = first | u128::MAX.checked_shr(prefix.length().into()).unwrap_or(0);
                 [first, last, first.wrapping_sub(1), last.wrapping_add(1)]
                     .map(|bits| IpAddr::from(Ipv6Addr::from_bits(bits)))
+                    .to_vec()
             }
         })
         .collect()

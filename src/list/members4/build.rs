@@ -9,7 +9,7 @@ use super::{
     Members4,
     arena::{self, Arena, Draft},
     directory::{Directory, Slot, Touched},
-    node::{self, Few, Leaf, Map, Placed, set},
+    node::{self, Few, Leaf, Map, Node, Placed, Reach, set},
 };
 use crate::list::{
     cover::{self, COVERED},
@@ -40,6 +40,7 @@ impl Members4 {
             tables: vec![[0; 16]],
             arena: Arena::empty(),
         };
+        let mut short = Vec::new();
         for stretch in stretches {
             let shift = members.arena.shift();
             members.arena.append(&stretch.draft, 0);
@@ -53,10 +54,9 @@ impl Members4 {
                 };
                 members.place(index, placed, touched);
             }
-            for prefix in stretch.short {
-                members.cover(prefix);
-            }
+            short.extend(stretch.short);
         }
+        members.cover(&short);
         members
     }
 
@@ -95,10 +95,23 @@ impl Members4 {
         }
     }
 
-    pub(super) fn cover(&mut self, prefix: (u32, u8)) {
-        cover::cover(&mut self.directory, prefix);
-        for index in cover::indices(prefix) {
-            self.directory.get_mut(index).touched = Touched::ALL;
+    pub(super) fn cover(&mut self, prefixes: &[(u32, u8)]) {
+        let mut draft = self.arena.draft();
+        let mut gone = 0;
+        for index in prefixes.iter().copied().flat_map(cover::indices) {
+            let slot = self.directory.get_mut(index);
+            if arena::buckets(slot.node) == 1 {
+                // What is touched tells its /24s apart, and will not be known.
+                let node = Node::load(Reach::Whole(slot.touched), slot.node, &self.arena);
+                let reach = Reach::Whole(Touched::ALL);
+                slot.node = node::push(reach, &node.leaves(), &mut draft).unwrap_or(0);
+                gone += node.length();
+            }
+            slot.touched = Touched::ALL;
+        }
+        self.arena.append(&draft, gone);
+        for prefix in prefixes {
+            cover::cover(&mut self.directory, *prefix);
         }
     }
 }
@@ -148,8 +161,8 @@ impl Stretch {
         leaves.clear();
         fill(rows, leaves);
         let touched = leaves.iter().map(|(net, _)| *net).collect();
-        self.nodes
-            .push((index, node::place(leaves, &mut self.draft), touched));
+        let placed = node::place(touched, leaves, &mut self.draft);
+        self.nodes.push((index, placed, touched));
     }
 }
 

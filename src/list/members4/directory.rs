@@ -122,6 +122,17 @@ static BITS: [u64; 256] = {
 impl Touched {
     pub(super) const ALL: Self = Self([u32::MAX; 2]);
 
+    /// Whether it does not rule out that something of this /24 is listed.
+    pub(super) const fn has(self, net: u8) -> bool {
+        let [upper, lower] = bits(net);
+        self.0[0] & upper != 0 && self.0[1] & lower != 0
+    }
+
+    /// Whether of two third bytes that differ in their first bit alone, it always rules one out.
+    pub(super) const fn tells_halves(self) -> bool {
+        self.0[0] & self.0[0].rotate_left(16) == 0
+    }
+
     pub(super) const fn insert(&mut self, net: u8) {
         let [upper, lower] = bits(net);
         self.0[0] |= upper;

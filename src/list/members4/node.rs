@@ -10,6 +10,7 @@ use std::ops::Range;
 use super::{
     FEW, Table,
     arena::{Arena, Draft},
+    directory::Touched,
     line::{self, CELLS, EMPTY, LOW, Line, MARKER, WHOLE},
 };
 use crate::list::blocks::Reference;
@@ -129,8 +130,8 @@ fn map_of(hosts: &[u8]) -> Map {
 /// What a node may have in it.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Reach {
-    /// The /24s of a /16.
-    Whole,
+    /// The touched /24s of a /16.
+    Whole(Touched),
     /// The /24s of the /20 with this number in its /16.
     Part(u8),
 }
@@ -139,7 +140,7 @@ impl Reach {
     /// The bits of `map` that are within reach.
     pub(super) fn within(self, map: Map) -> Map {
         match self {
-            Self::Whole => map,
+            Self::Whole(_) => map,
             Self::Part(number) => {
                 let mut part = [0; 4];
                 let word = usize::from(number / 4);
@@ -149,11 +150,29 @@ impl Reach {
         }
     }
 
-    /// With fewer buckets, a cell would not tell its /24.
+    /// The same with one more /24, which a part has anyway.
+    fn with(self, net: u8) -> Self {
+        match self {
+            Self::Whole(mut touched) => {
+                touched.insert(net);
+                Self::Whole(touched)
+            }
+            Self::Part(_) => self,
+        }
+    }
+
+    fn has(self, net: u8) -> bool {
+        match self {
+            Self::Whole(touched) => touched.has(net),
+            Self::Part(number) => net >> 4 == number,
+        }
+    }
+
+    /// With fewer buckets, a cell would not tell its /24 from the other one with its tag.
     const fn fewest(self) -> usize {
         match self {
-            Self::Whole => 2,
-            Self::Part(_) => 1,
+            Self::Whole(touched) if !touched.tells_halves() => 2,
+            Self::Whole(_) | Self::Part(_) => 1,
         }
     }
 }
@@ -195,7 +214,7 @@ impl Node {
         let is_sparse = self.buckets.len() > 4 && cells < self.buckets.len() * 2;
         cells == 0
             || is_sparse
-            || matches!(self.reach, Reach::Whole) && self.length() > LONG + LONG / 4
+            || matches!(self.reach, Reach::Whole(_)) && self.length() > LONG + LONG / 4
     }
 
     fn place(&self, net: u8) -> (usize, u16) {
@@ -205,6 +224,9 @@ impl Node {
 
     /// What is listed of a /24.
     pub(super) fn get(&self, net: u8) -> Leaf {
+        if !self.reach.has(net) {
+            return Leaf::None;
+        }
         let (bucket, tag) = self.place(net);
         let mut few = Few::default();
         for cell in self.buckets[bucket]
@@ -230,8 +252,17 @@ impl Node {
         }
     }
 
+    /// Whether anything of a /24 is listed.
+    pub(super) fn has(&self, net: u8) -> bool {
+        self.reach.has(net) && has_net(&self.buckets, 0, self.buckets.len(), net)
+    }
+
     /// Changes what is listed of a /24; whether there was place for it. If not, nothing is changed.
     pub(super) fn set(&mut self, net: u8, leaf: &Leaf) -> bool {
+        let reach = self.reach.with(net);
+        if self.buckets.len() < reach.fewest() {
+            return false;
+        }
         let (bucket, tag) = self.place(net);
         let mut cells = Cells::default();
         let mut unused = None;
@@ -261,6 +292,7 @@ impl Node {
                 }
             }
         }
+        self.reach = reach;
         self.buckets[bucket] = cells.line();
         if let Some(at) = unused {
             self.drop_bitmap(at);
@@ -309,11 +341,7 @@ impl Node {
     fn net(&self, at: usize, cell: u16) -> u8 {
         let hash = (cell >> 9) as u8;
         let is_here = |hash: u8| {
-            let in_reach = match self.reach {
-                Reach::Whole => true,
-                Reach::Part(number) => line::net(hash) >> 4 == number,
-            };
-            in_reach && line::bucket(hash, self.buckets.len()) == at
+            self.reach.has(line::net(hash)) && line::bucket(hash, self.buckets.len()) == at
         };
         line::net(if is_here(hash) { hash } else { hash | 0x80 })
     }
@@ -376,15 +404,16 @@ pub(super) enum Placed {
     Split(Table),
 }
 
-/// Puts `leaves`, those of one /16 by the third byte of the address, into one node or one for each /20.
-pub(super) fn place(leaves: &[(u8, Leaf)], draft: &mut Draft) -> Placed {
+/// Puts `leaves`, those of one /16 by the third byte of the address, into one node or one for each /20. They are
+/// looked for where `touched` does not rule them out.
+pub(super) fn place(touched: Touched, leaves: &[(u8, Leaf)], draft: &mut Draft) -> Placed {
     let cells: usize = leaves.iter().map(|(_, leaf)| leaf.cells()).sum();
     let many = leaves
         .iter()
         .filter(|(_, leaf)| matches!(leaf, Leaf::Many(_)));
     // Buckets are three quarters full on average.
     if cells.div_ceil(CELLS * 3 / 4) + 2 * many.count() <= LONG
-        && let Some(node) = push(Reach::Whole, leaves, draft)
+        && let Some(node) = push(Reach::Whole(touched), leaves, draft)
     {
         return Placed::Node(node);
     }
@@ -546,12 +575,20 @@ mod tests {
 
     #[test]
     fn a_changed_node_has_what_was_set_last() {
-        for (reach, nets) in [(Reach::Whole, 0..=255), (Reach::Part(11), 176..=191)] {
+        type ReachOf = fn(&[(u8, Leaf)]) -> Reach;
+        let touched: ReachOf = |leaves| Reach::Whole(leaves.iter().map(|(net, _)| *net).collect());
+        let cases: [(ReachOf, Vec<u8>); 3] = [
+            (|_| Reach::Whole(Touched::ALL), (0..=255).collect()),
+            (|_| Reach::Part(11), (176..=191).collect()),
+            // In one bucket the second and the third of these would be taken for the first and the fourth.
+            (touched, vec![3, 131, 68, 196, 12]),
+        ];
+        for (reach, nets) in cases {
             let mut model: BTreeMap<u8, Leaf> = BTreeMap::new();
-            let mut node = Node::load(reach, 0, &Arena::empty());
+            let mut node = Node::load(reach(&[]), 0, &Arena::empty());
             let mut refused = 0;
             for step in 0..5000_usize {
-                let net = *nets.start() + (step * step % nets.len()) as u8;
+                let net = nets[step * step / 3 % nets.len()];
                 let leaf = leaf(net, (step / 7 % 6) as u8);
                 if node.set(net, &leaf) {
                     model.remove(&net);
@@ -565,8 +602,12 @@ mod tests {
                 assert_eq!(hosts(&node.leaves()), hosts(&leaves), "step {step}");
                 let listed = model.get(&net).copied().unwrap_or(Leaf::None);
                 assert_eq!(node.get(net).map(), listed.map(), "step {step}");
+                assert!(
+                    nets.iter()
+                        .all(|net| node.has(*net) == model.contains_key(net))
+                );
                 if step % 100 == 99 {
-                    node = Node::plan(reach, &leaves).unwrap_or(node);
+                    node = Node::plan(reach(&leaves), &leaves).unwrap_or(node);
                 }
             }
             assert!(refused > 0, "the node was never full");

@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use super::{
     Members4, Table,
     arena::{self, Draft},
+    directory::{Slot, Touched},
     node::{self, Leaf, Map, Node, Placed, Reach, set},
 };
 use crate::list::{blocks::Reference, cover, entries::Entries};
@@ -25,17 +26,21 @@ impl Members4 {
         vanished: &[(u32, u8)],
         entries: &Entries<u32>,
     ) -> Self {
+        let parted = |prefixes: &[(u32, u8)]| -> (Vec<_>, Vec<_>) {
+            let is_short = |prefix: &(u32, u8)| prefix.1 <= cover::LONGEST;
+            prefixes.iter().copied().partition(is_short)
+        };
+        let ((covering, appeared), (uncovering, vanished)) = (parted(appeared), parted(vanished));
         let dirty = |appeared| {
-            move |&(bits, length): &(u32, u8)| Dirty {
+            move |(bits, length)| Dirty {
                 bits,
                 length,
                 appeared,
             }
         };
-        let vanished = vanished.iter().map(dirty(false));
-        let (short, mut long): (Vec<_>, Vec<_>) = vanished
-            .chain(appeared.iter().map(dirty(true)))
-            .partition(|dirty| dirty.length <= cover::LONGEST);
+        let vanished = vanished.into_iter().map(dirty(false));
+        let appeared = appeared.into_iter().map(dirty(true));
+        let mut long: Vec<Dirty> = vanished.chain(appeared).collect();
 
         if !self.arena.has_room(long.len()) {
             let rows: Vec<_> = entries.iter().collect();
@@ -49,13 +54,10 @@ impl Members4 {
             gone += next.edit(dirty, entries, &mut draft);
         }
         next.arena.append(&draft, gone);
-        for dirty in short {
-            if dirty.appeared {
-                next.cover((dirty.bits, dirty.length));
-            } else {
-                next.uncover((dirty.bits, dirty.length), entries);
-            }
+        for prefix in uncovering {
+            next.uncover(prefix, entries);
         }
+        next.cover(&covering);
         next.arena.tidy(&mut next.directory, &mut next.tables);
         next
     }
@@ -65,17 +67,17 @@ impl Members4 {
         for index in cover::indices(prefix) {
             let slot = self.directory.get(index);
             if !slot.is_covered() {
-                let touched = self.nets(slot.node).collect();
+                let touched = self.nets(slot).collect();
                 self.directory.get_mut(index).touched = touched;
             }
         }
     }
 
     /// The third bytes of the addresses in the nodes of a /16.
-    fn nets(&self, reference: Reference) -> impl Iterator<Item = u8> {
-        let nodes = match self.table(reference) {
+    fn nets(&self, slot: Slot) -> impl Iterator<Item = u8> {
+        let nodes = match self.table(slot.node) {
             Some(table) => table.into_iter().zip((0..).map(Reach::Part)).collect(),
-            None => vec![(reference, Reach::Whole)],
+            None => vec![(slot.node, Reach::Whole(slot.touched))],
         };
         nodes.into_iter().flat_map(|(reference, reach)| {
             let node = Node::load(reach, reference, &self.arena);
@@ -97,7 +99,7 @@ impl Members4 {
         let slot = self.directory.get(index);
         let mut change = Change::new(dirty, entries);
         let mut gone = 0;
-        let placed = if let Some(mut table) = self.table(slot.node) {
+        let (placed, touched) = if let Some(mut table) = self.table(slot.node) {
             for (reference, number) in table.iter_mut().zip(0..) {
                 let reach = Reach::Part(number);
                 if change.nets(reach).next().is_some() {
@@ -109,32 +111,34 @@ impl Members4 {
                     };
                 }
             }
-            if table == [0; 16] {
+            let touched = change.touched(slot.touched, |net| {
+                let node = table[usize::from(net >> 4)];
+                let (lines, start) = draft.place(node).unwrap_or_else(|| self.arena.place(node));
+                node::has_net(lines, start, arena::buckets(node), net)
+            });
+            let placed = if table == [0; 16] {
                 Placed::Node(0)
             } else {
                 Placed::Split(table)
-            }
-        } else {
-            let node = Node::load(Reach::Whole, slot.node, &self.arena);
-            gone = length(&node, slot.node);
-            match change.apply(node, Reach::Whole) {
-                Changed::Node(node) => Placed::Node(node.push(draft)),
-                Changed::Leaves(leaves) => node::place(&leaves, draft),
-            }
-        };
-        let is_listed = |net: u8| {
-            let node = match placed {
-                Placed::Node(node) => node,
-                Placed::Split(table) => table[usize::from(net >> 4)],
             };
-            let (lines, start) = draft.place(node).unwrap_or_else(|| self.arena.place(node));
-            node::has_net(lines, start, arena::buckets(node), net)
+            (placed, touched)
+        } else {
+            let reach = Reach::Whole(slot.touched);
+            let node = Node::load(reach, slot.node, &self.arena);
+            gone = length(&node, slot.node);
+            match change.apply(node, reach) {
+                Changed::Node(node) => {
+                    let touched = change.touched(slot.touched, |net| node.has(net));
+                    (Placed::Node(node.push(draft)), touched)
+                }
+                Changed::Leaves(leaves) => {
+                    let touched = leaves.iter().map(|(net, _)| *net).collect();
+                    let is_covered = slot.is_covered();
+                    let looked_for = if is_covered { Touched::ALL } else { touched };
+                    (node::place(looked_for, &leaves, draft), touched)
+                }
+            }
         };
-        let mut touched = slot.touched;
-        for net in node::ones(change.emptied) {
-            touched.remove(net, is_listed);
-        }
-        node::ones(change.filled).for_each(|net| touched.insert(net));
         self.place(index, placed, touched);
         gone
     }
@@ -197,6 +201,16 @@ impl<'a> Change<'a> {
             *changed |= joined;
         }
         node::ones(reach.within(changed))
+    }
+
+    /// What is touched after the change, as far as it was `before`; of other /24s than those that change, `is_listed`
+    /// knows.
+    fn touched(&self, mut before: Touched, is_listed: impl Fn(u8) -> bool + Copy) -> Touched {
+        for net in node::ones(self.emptied) {
+            before.remove(net, is_listed);
+        }
+        node::ones(self.filled).for_each(|net| before.insert(net));
+        before
     }
 
     fn apply(&mut self, mut node: Node, reach: Reach) -> Changed {
