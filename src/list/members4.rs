@@ -15,7 +15,10 @@
 //! the touched /24s of real lists 86 % hold one host and 99 % no more than seven (ipsum, 120k addresses). A bucket is
 //! compared at once, with the host and with the whole /24, so no rank is counted, and the one branch on what is listed
 //! is whether that answers; of a million prefixes, 12 % of all hits are left to a bitmap.
-//! The hash is a bijection on bytes and a bucket holds neighbours in its order, so seven of its bits name the /24.
+//!
+//! The hash is a bijection on bytes and a bucket holds neighbours in its order, so seven of its bits name the /24 where
+//! there are two buckets. In one bucket they stand for two third bytes, which differ in their first bit alone; a node
+//! has one only where the directory rules one of the two out.
 #![expect(
     clippy::cast_possible_truncation,
     clippy::indexing_slicing,

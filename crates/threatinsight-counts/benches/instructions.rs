@@ -68,10 +68,10 @@ fn reader((list, addresses): (List, Vec<IpAddr>)) -> (Reader, Vec<IpAddr>) {
 }
 
 #[library_benchmark]
-#[bench::hits_ipv4(args = (hits4(),), config = limit(131_426))]
-#[bench::misses_ipv4(args = (misses4(),), config = limit(21_244))]
-#[bench::hits_ipv6(args = (hits6(),), config = limit(160_338))]
-#[bench::misses_ipv6(args = (misses6(),), config = limit(25_075))]
+#[bench::hits_ipv4(args = (hits4(),), config = limit(98_542))]
+#[bench::misses_ipv4(args = (misses4(),), config = limit(20_953))]
+#[bench::hits_ipv6(args = (hits6(),), config = limit(160_349))]
+#[bench::misses_ipv6(args = (misses6(),), config = limit(25_074))]
 fn contains((list, addresses): (List, Vec<IpAddr>)) -> (List, Vec<IpAddr>) {
     let listed = addresses.iter().filter(|address| list.contains(**address));
     black_box(listed.count());
@@ -80,8 +80,8 @@ fn contains((list, addresses): (List, Vec<IpAddr>)) -> (List, Vec<IpAddr>) {
 }
 
 #[library_benchmark]
-#[bench::hits_ipv4(args = (reader(hits4()),), config = limit(1_067_718))]
-#[bench::misses_ipv4(args = (reader(misses4()),), config = limit(64_020))]
+#[bench::hits_ipv4(args = (reader(hits4()),), config = limit(998_938))]
+#[bench::misses_ipv4(args = (reader(misses4()),), config = limit(61_608))]
 fn evaluate((mut reader, addresses): (Reader, Vec<IpAddr>)) -> (Reader, Vec<IpAddr>) {
     for address in &addresses {
         let _ = black_box(reader.snapshot().evaluate(&Request::from(*address)).verdict);
