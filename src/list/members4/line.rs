@@ -81,6 +81,14 @@ impl Line {
         self.has(tag | u16::from(host)) | self.has(tag | MARKER | WHOLE)
     }
 
+    /// Whether there is a marker of a /24 with the number of a bitmap.
+    #[inline(always)]
+    pub(super) fn names_bitmap(&self, tag: u16) -> bool {
+        let (marker, whole) = (tag | MARKER, tag | MARKER | WHOLE);
+        let names = |cell| u16::from((cell & !LOW == marker) & (cell != whole)).wrapping_neg();
+        self.0.map(names).into_iter().fold(0, |any, one| any | one) != 0
+    }
+
     /// The marker of a /24, or 0.
     #[inline(always)]
     pub(super) fn marker(&self, tag: u16) -> u16 {
