@@ -308,7 +308,8 @@ impl List {
 
     fn contains_together<A: Copy + Into<IpAddr>>(&self, addresses: &[A], listed: &mut [bool]) {
         for (addresses, listed) in addresses.chunks(BATCH).zip(listed.chunks_mut(BATCH)) {
-            listed.fill(false);
+            let answers = listed.iter_mut().take(addresses.len());
+            answers.for_each(|listed| *listed = false);
             let addresses = addresses.iter().map(|address| canonical((*address).into()));
             let v4 = addresses.clone().map(|address| match address {
                 IpAddr::V4(address) => Some(address.to_bits()),
@@ -521,8 +522,9 @@ mod tests {
         let addresses: Vec<IpAddr> = (0..3000).map(|_| address(next())).collect();
         for size in [1, 2, BATCH - 1, BATCH, BATCH + 1, addresses.len()] {
             for some in addresses.chunks(size) {
-                let mut listed = vec![true; some.len()];
+                let mut listed = vec![true; some.len() + 1];
                 list.contains_together(some, &mut listed);
+                assert_eq!(listed.pop(), Some(true), "there was no address for it");
                 for (address, listed) in some.iter().zip(listed) {
                     assert_eq!(listed, list.contains(*address), "{address}");
                 }
