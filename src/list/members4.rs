@@ -94,6 +94,7 @@ impl Members4 {
         if is_split { node } else { reference }
     }
 
+    /// The same for an address that the directory does not rule out, on which a node of one bucket relies.
     #[inline(never)]
     fn search(&self, address: u32, reference: Reference) -> bool {
         if reference & COVERED != 0 {
