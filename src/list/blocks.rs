@@ -5,8 +5,8 @@
 //! segments    Arc<[T]> each; segment 0 is the empty block, which every index without one refers to
 //! ```
 //!
-//! A new version that changes anything copies the directory, writes its changed blocks into one new segment and shares the others;
-//! [`segments`] says when some are joined.
+//! A new version that changes anything copies the directory, writes its changed blocks into one new segment and shares
+//! the others; [`segments`] says when some are joined.
 #![expect(
     clippy::cast_possible_truncation,
     reason = "a reference holds what the list's limits keep below its width"
@@ -106,8 +106,9 @@ impl<T: Copy + Send + Sync> Blocks<T> {
         debug_assert!(segment < SEGMENTS);
         self.live += elements.len();
         self.segments.push(elements.into());
+        let directory = self.directory_mut();
         for block in blocks {
-            if let Some(reference) = self.directory_mut().get_mut(block.index) {
+            if let Some(reference) = directory.get_mut(block.index) {
                 let place = segment << OFFSET_BITS | (block.offset - start);
                 *reference = block.flags | place as Reference;
             }

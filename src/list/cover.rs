@@ -11,6 +11,14 @@ pub(crate) const COVERED: Reference = 1 << 31;
 /// The longest prefix the flag stands for.
 pub(crate) const LONGEST: u8 = 16;
 
+type Prefixes<A> = Vec<(A, u8)>;
+
+/// Those of `prefixes` that the flag stands for, and the others.
+pub(crate) fn parted<A: Copy>(prefixes: &[(A, u8)]) -> (Prefixes<A>, Prefixes<A>) {
+    let is_short = |prefix: &(A, u8)| prefix.1 <= LONGEST;
+    prefixes.iter().copied().partition(is_short)
+}
+
 /// Something with a reference for each /16.
 pub(crate) trait Directory {
     /// The reference of a /16, where the flag is.

@@ -54,13 +54,6 @@ pub(crate) struct Members4 {
 type Table = [Reference; 16];
 
 impl Members4 {
-    /// Whether `address` is listed. Most misses end in the caller.
-    #[inline(always)]
-    pub(crate) fn contains(&self, address: u32) -> bool {
-        let (reference, is_worth_it) = self.look(address);
-        is_worth_it && self.search(address, reference)
-    }
-
     /// Where the directory leads from `address`, and whether that does not rule out that it is listed.
     #[inline(always)]
     pub(crate) fn look(&self, address: u32) -> (Reference, bool) {
@@ -94,9 +87,9 @@ impl Members4 {
         if is_split { node } else { reference }
     }
 
-    /// The same for an address that the directory does not rule out, on which a node of one bucket relies.
+    /// Whether `address` is listed, which the directory does not rule out: a node of one bucket relies on that.
     #[inline(never)]
-    fn search(&self, address: u32, reference: Reference) -> bool {
+    pub(crate) fn search(&self, address: u32, reference: Reference) -> bool {
         if reference & COVERED != 0 {
             return true;
         }

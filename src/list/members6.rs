@@ -52,13 +52,6 @@ pub(crate) struct Members6 {
 }
 
 impl Members6 {
-    /// Whether `address` is listed. Most misses end in the caller.
-    #[inline(always)]
-    pub(crate) fn contains(&self, address: u128) -> bool {
-        let (node, is_worth_it) = self.look(address);
-        is_worth_it && self.search(address, node)
-    }
-
     /// Where the directory leads from `address`, and whether that does not rule out that it is listed.
     #[inline(always)]
     pub(crate) fn look(&self, address: u128) -> (Reference, bool) {
@@ -66,8 +59,9 @@ impl Members6 {
         (node, node != 0)
     }
 
+    /// Whether `address` is listed, which the directory does not rule out.
     #[inline(never)]
-    fn search(&self, address: u128, node: Reference) -> bool {
+    pub(crate) fn search(&self, address: u128, node: Reference) -> bool {
         match self.planes.look(address, node) {
             Look::Listed => true,
             Look::Nothing => false,

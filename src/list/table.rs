@@ -28,12 +28,12 @@ pub(crate) trait Family: Sort + Default {
         done: &Changes<'_, Self>,
         entries: &Entries<Self>,
     ) -> Self::Members;
-    /// Whether `address` is listed.
-    fn contains(members: &Self::Members, address: Self) -> bool;
     /// Bytes that a look-up of a listed address reads some of, wherever they are.
     fn far_bytes(members: &Self::Members) -> usize;
-    /// Where the directory leads from `address`, and whether it may be listed.
+    /// Where the directory leads from `address`, and whether that does not rule out that it is listed.
     fn look(members: &Self::Members, address: Self) -> (Reference, bool);
+    /// Whether `address` is listed, to which the directory led, and which it did not rule out.
+    fn search(members: &Self::Members, address: Self, reference: Reference) -> bool;
     /// Says in `listed` which addresses of `lanes` are; the lanes are used up.
     fn search_each(members: &Self::Members, lanes: &mut [Lane<Self>], listed: &mut [bool]);
     /// Heap bytes.
@@ -97,9 +97,11 @@ impl<A: Family> Table<A> {
         }
     }
 
+    /// Whether `address` is listed. Most misses end in the caller.
     #[inline(always)]
     pub(super) fn contains(&self, address: A) -> bool {
-        A::contains(&self.members, address)
+        let (reference, is_worth_it) = A::look(&self.members, address);
+        is_worth_it && A::search(&self.members, address, reference)
     }
 
     /// The entries that cover `address`, shortest prefix first.
@@ -188,16 +190,16 @@ impl Family for u32 {
     fn update(members: &Members4, done: &Changes<'_, Self>, entries: &Entries<Self>) -> Members4 {
         members.update(&done.appeared, &done.vanished, entries)
     }
-    #[inline(always)]
-    fn contains(members: &Members4, address: Self) -> bool {
-        members.contains(address)
-    }
     fn far_bytes(members: &Members4) -> usize {
         members.far_bytes()
     }
     #[inline(always)]
     fn look(members: &Members4, address: Self) -> (Reference, bool) {
         members.look(address)
+    }
+    #[inline(always)]
+    fn search(members: &Members4, address: Self, reference: Reference) -> bool {
+        members.search(address, reference)
     }
     fn search_each(members: &Members4, lanes: &mut [Lane<Self>], listed: &mut [bool]) {
         members.search_each(lanes, listed);
@@ -216,16 +218,16 @@ impl Family for u128 {
     fn update(members: &Members6, done: &Changes<'_, Self>, entries: &Entries<Self>) -> Members6 {
         members.update(&done.appeared, &done.vanished, entries)
     }
-    #[inline(always)]
-    fn contains(members: &Members6, address: Self) -> bool {
-        members.contains(address)
-    }
     fn far_bytes(members: &Members6) -> usize {
         members.far_bytes()
     }
     #[inline(always)]
     fn look(members: &Members6, address: Self) -> (Reference, bool) {
         members.look(address)
+    }
+    #[inline(always)]
+    fn search(members: &Members6, address: Self, reference: Reference) -> bool {
+        members.search(address, reference)
     }
     fn search_each(members: &Members6, lanes: &mut [Lane<Self>], listed: &mut [bool]) {
         members.search_each(lanes, listed);

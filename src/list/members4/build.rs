@@ -95,6 +95,7 @@ impl Members4 {
         }
     }
 
+    /// Lists all that `prefixes`, of at most 16 bits, cover.
     pub(super) fn cover(&mut self, prefixes: &[(u32, u8)]) {
         let mut draft = self.arena.draft();
         let mut gone = 0;

@@ -67,12 +67,23 @@ pub(super) const fn tag(hash: u8) -> u16 {
     (hash as u16) << 9
 }
 
+/// All bits, or none.
+#[inline(always)]
+fn ones_if(is: bool) -> u16 {
+    u16::from(is).wrapping_neg()
+}
+
 impl Line {
+    /// The bits that any cell gives.
+    #[inline(always)]
+    fn any(&self, bits: impl Fn(u16) -> u16) -> u16 {
+        self.0.map(bits).into_iter().fold(0, |any, one| any | one)
+    }
+
     /// Whether there is this cell.
     #[inline(always)]
     fn has(&self, cell: u16) -> bool {
-        let equal = |other| u16::from(other == cell).wrapping_neg();
-        self.0.map(equal).into_iter().fold(0, |any, one| any | one) != 0
+        self.any(|other| ones_if(other == cell)) != 0
     }
 
     /// Whether there is a cell for this host of a /24, or one for the whole of it.
@@ -85,16 +96,14 @@ impl Line {
     #[inline(always)]
     pub(super) fn names_bitmap(&self, tag: u16) -> bool {
         let (marker, whole) = (tag | MARKER, tag | MARKER | WHOLE);
-        let names = |cell| u16::from((cell & !LOW == marker) & (cell != whole)).wrapping_neg();
-        self.0.map(names).into_iter().fold(0, |any, one| any | one) != 0
+        self.any(|cell| ones_if((cell & !LOW == marker) & (cell != whole))) != 0
     }
 
     /// The marker of a /24, or 0.
     #[inline(always)]
     pub(super) fn marker(&self, tag: u16) -> u16 {
         let marker = tag | MARKER;
-        let found = |cell| u16::from(cell & !LOW == marker).wrapping_neg() & cell;
-        self.0.map(found).into_iter().fold(0, |any, one| any | one)
+        self.any(|cell| ones_if(cell & !LOW == marker) & cell)
     }
 
     /// How many distinct cells there are.

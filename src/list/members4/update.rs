@@ -26,11 +26,8 @@ impl Members4 {
         vanished: &[(u32, u8)],
         entries: &Entries<u32>,
     ) -> Self {
-        let parted = |prefixes: &[(u32, u8)]| -> (Vec<_>, Vec<_>) {
-            let is_short = |prefix: &(u32, u8)| prefix.1 <= cover::LONGEST;
-            prefixes.iter().copied().partition(is_short)
-        };
-        let ((covering, appeared), (uncovering, vanished)) = (parted(appeared), parted(vanished));
+        let (covering, appeared) = cover::parted(appeared);
+        let (uncovering, vanished) = cover::parted(vanished);
         let dirty = |appeared| {
             move |(bits, length)| Dirty {
                 bits,

@@ -77,7 +77,7 @@ impl Spread {
     fn of(planes: &BTreeMap<u16, Planes16>) -> Self {
         let fewest = planes.len().div_ceil(CELLS).max(2).next_power_of_two();
         let most = KEY - CELLS.ilog2();
-        let tried = (fewest.ilog2()..most).flat_map(|bits| {
+        let mut tried = (fewest.ilog2()..most).flat_map(|bits| {
             (1..=POWERS).map(move |n| Self::new(bits, MULTIPLIER.wrapping_pow(n)))
         });
         let fits = |spread: &Self| {
@@ -88,7 +88,7 @@ impl Spread {
                 *used <= CELLS
             })
         };
-        { tried }
+        tried
             .find(fits)
             .unwrap_or_else(|| Self::new(most, MULTIPLIER))
     }
@@ -242,15 +242,11 @@ impl Planes {
         entries: &Entries<u128>,
     ) -> Self {
         let mut next = self.clone();
-        let (short, long): (Vec<_>, Vec<_>) = vanished
-            .iter()
-            .partition(|(_, length)| *length <= cover::LONGEST);
+        let (short, long) = cover::parted(vanished);
         for prefix in short {
             cover::uncover(next.nodes.directory_mut(), prefix, entries);
         }
-        let (short, new): (Vec<_>, Vec<_>) = appeared
-            .iter()
-            .partition(|(_, length)| *length <= cover::LONGEST);
+        let (short, new) = cover::parted(appeared);
         for prefix in short {
             cover::cover(next.nodes.directory_mut(), prefix);
         }
