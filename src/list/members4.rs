@@ -26,6 +26,8 @@
 )]
 
 mod arena;
+#[cfg(target_arch = "x86_64")]
+mod avx2;
 mod batch;
 mod build;
 mod directory;
@@ -59,11 +61,6 @@ impl Members4 {
     pub(crate) fn look(&self, address: u32) -> (Reference, bool) {
         let slot = self.directory.of(address);
         (slot.node, slot.may_list(address))
-    }
-
-    /// Bytes of the nodes.
-    pub(crate) fn far_bytes(&self) -> usize {
-        self.arena.bytes()
     }
 
     /// Heap bytes.
@@ -102,7 +99,7 @@ impl Members4 {
         if bucket.names_bitmap(home.tag) {
             return home.in_bitmap(bucket, lines, start);
         }
-        bucket.lists(home.tag, home.host)
+        bucket.lists(home.cell())
     }
 }
 
@@ -128,6 +125,12 @@ impl Home {
             tag: line::tag(hash),
             host: address as u8,
         }
+    }
+
+    /// The cell of the host.
+    #[inline(always)]
+    fn cell(&self) -> u16 {
+        self.tag | u16::from(self.host)
     }
 
     /// Whether the host is in the bitmap that its `bucket` names, in the node that starts at `start` of `lines`.

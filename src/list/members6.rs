@@ -71,11 +71,6 @@ impl Members6 {
         }
     }
 
-    /// Bytes of the lines.
-    pub(crate) fn far_bytes(&self) -> usize {
-        self.middle.bytes() + self.long.bytes()
-    }
-
     /// Heap bytes.
     pub(crate) fn bytes(&self) -> usize {
         self.planes.bytes() + self.middle.bytes() + self.long.bytes()

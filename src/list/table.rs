@@ -8,6 +8,7 @@ use crate::digest::{Digest, Fact};
 use crate::list::{
     blocks::Reference,
     entries::{Change, Changes, Covering, Entries},
+    lanes::Lanes,
     members4::Members4,
     members6::Members6,
     parallel,
@@ -28,28 +29,15 @@ pub(crate) trait Family: Sort + Default {
         done: &Changes<'_, Self>,
         entries: &Entries<Self>,
     ) -> Self::Members;
-    /// Bytes that a look-up of a listed address reads some of, wherever they are.
-    fn far_bytes(members: &Self::Members) -> usize;
     /// Where the directory leads from `address`, and whether that does not rule out that it is listed.
     fn look(members: &Self::Members, address: Self) -> (Reference, bool);
     /// Whether `address` is listed, to which the directory led, and which it did not rule out.
     fn search(members: &Self::Members, address: Self, reference: Reference) -> bool;
     /// Says in `listed` which addresses of `lanes` are; the lanes are used up.
-    fn search_each(members: &Self::Members, lanes: &mut [Lane<Self>], listed: &mut [bool]);
+    fn search_each(members: &Self::Members, lanes: &Lanes<Self>, listed: &mut [bool]);
     /// Heap bytes.
     fn bytes(members: &Self::Members) -> usize;
 }
-
-/// An address of a batch, where the directory leads from it, and its place in the batch.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Lane<A> {
-    pub(crate) address: A,
-    pub(crate) reference: Reference,
-    pub(crate) at: u8,
-}
-
-/// Addresses of a batch that are looked at together.
-pub(super) const BATCH: usize = 128;
 
 /// Everything listed of one family, immutable.
 #[derive(Clone, Debug)]
@@ -114,42 +102,20 @@ impl<A: Family> Table<A> {
         &self.entries
     }
 
-    /// Bytes that a look-up of a listed address reads some of, wherever they are.
-    pub(super) fn far_bytes(&self) -> usize {
-        A::far_bytes(&self.members)
+    /// Adds `address`, of this place in a batch, to `lanes`, unless the directory rules it out.
+    #[inline(always)]
+    pub(super) fn look(&self, address: A, place: u8, lanes: &mut Lanes<A>) {
+        let (reference, is_worth_it) = A::look(&self.members, address);
+        lanes.push(address, reference, place, is_worth_it);
     }
 
-    /// Says in `listed` which of `addresses`, [`BATCH`] of them at most, are listed; where there
-    /// is none, nothing. Returns whether all places have one.
-    #[inline(always)]
-    pub(super) fn contains_each(
-        &self,
-        addresses: impl Iterator<Item = Option<A>>,
-        listed: &mut [bool],
-    ) -> bool {
-        let mut lanes = [Lane::<A>::default(); BATCH];
-        let mut used = 0;
-        let mut are_all = true;
-        for (address, at) in addresses.zip(0..) {
-            let Some(address) = address else {
-                are_all = false;
-                continue;
-            };
-            let (reference, is_worth_it) = A::look(&self.members, address);
-            if let Some(lane) = lanes.get_mut(used) {
-                *lane = Lane {
-                    address,
-                    reference,
-                    at,
-                };
-            }
-            // Without a branch: the next takes the lane of one that is not listed.
-            used += usize::from(is_worth_it);
-        }
-        if let Some(lanes) = lanes.get_mut(..used) {
+    /// Says in `listed` which addresses of `lanes` are listed; the lanes are free again.
+    #[inline]
+    pub(super) fn search_each(&self, lanes: &mut Lanes<A>, listed: &mut [bool]) {
+        if !lanes.is_empty() {
             A::search_each(&self.members, lanes, listed);
+            lanes.clear();
         }
-        are_all
     }
 
     /// The sum over all entries, equal for equal tables however they came about.
@@ -190,9 +156,6 @@ impl Family for u32 {
     fn update(members: &Members4, done: &Changes<'_, Self>, entries: &Entries<Self>) -> Members4 {
         members.update(&done.appeared, &done.vanished, entries)
     }
-    fn far_bytes(members: &Members4) -> usize {
-        members.far_bytes()
-    }
     #[inline(always)]
     fn look(members: &Members4, address: Self) -> (Reference, bool) {
         members.look(address)
@@ -201,7 +164,7 @@ impl Family for u32 {
     fn search(members: &Members4, address: Self, reference: Reference) -> bool {
         members.search(address, reference)
     }
-    fn search_each(members: &Members4, lanes: &mut [Lane<Self>], listed: &mut [bool]) {
+    fn search_each(members: &Members4, lanes: &Lanes<Self>, listed: &mut [bool]) {
         members.search_each(lanes, listed);
     }
     fn bytes(members: &Members4) -> usize {
@@ -218,9 +181,6 @@ impl Family for u128 {
     fn update(members: &Members6, done: &Changes<'_, Self>, entries: &Entries<Self>) -> Members6 {
         members.update(&done.appeared, &done.vanished, entries)
     }
-    fn far_bytes(members: &Members6) -> usize {
-        members.far_bytes()
-    }
     #[inline(always)]
     fn look(members: &Members6, address: Self) -> (Reference, bool) {
         members.look(address)
@@ -229,7 +189,7 @@ impl Family for u128 {
     fn search(members: &Members6, address: Self, reference: Reference) -> bool {
         members.search(address, reference)
     }
-    fn search_each(members: &Members6, lanes: &mut [Lane<Self>], listed: &mut [bool]) {
+    fn search_each(members: &Members6, lanes: &Lanes<Self>, listed: &mut [bool]) {
         members.search_each(lanes, listed);
     }
     fn bytes(members: &Members6) -> usize {

@@ -33,7 +33,7 @@ pub trait Family:
     /// A prefix as most peers take it.
     type Net: Copy + Debug + prefix_trie::Prefix + iprange::IpNet + 'static;
     /// An address as most peers take it.
-    type Address: Copy + Address + ToNetwork<Self::Net> + 'static;
+    type Address: Copy + Debug + Into<IpAddr> + Address + ToNetwork<Self::Net> + 'static;
     /// An `iptrie` set, level-compressed.
     type LevelCompressed: 'static;
 

@@ -33,7 +33,7 @@ impl<A: Family> Structure<A> for One {
 impl<A: Family> Structure<A> for Many {
     fn contains(&self, address: A) -> bool {
         let mut listed = [false];
-        self.0.contains_each(&[address.ip()], &mut listed);
+        self.0.contains_each(&[address.address()], &mut listed);
         listed[0]
     }
 

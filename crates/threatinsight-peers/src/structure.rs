@@ -1,6 +1,5 @@
 //! Every structure behind one trait.
 
-use std::net::IpAddr;
 use std::ops::Range;
 
 use threatinsight::Feed;
@@ -23,14 +22,14 @@ pub trait Structure<A: Family> {
 
 /// The same addresses in both forms; a structure reads the one that it takes.
 #[derive(Clone, Copy, Debug)]
-pub struct Queries<'a, A> {
+pub struct Queries<'a, A: Family> {
     /// As numbers.
     pub bits: &'a [A],
     /// As addresses.
-    pub addresses: &'a [IpAddr],
+    pub addresses: &'a [A::Address],
 }
 
-impl<A> Queries<'_, A> {
+impl<A: Family> Queries<'_, A> {
     /// Some of them.
     #[must_use]
     pub fn slice(self, range: Range<usize>) -> Self {

@@ -67,6 +67,12 @@ pub(super) const fn tag(hash: u8) -> u16 {
     (hash as u16) << 9
 }
 
+/// The cell that says that the /24 of the host with this cell is listed whole.
+#[inline]
+pub(super) const fn whole(cell: u16) -> u16 {
+    cell | MARKER | WHOLE
+}
+
 /// All bits, or none.
 #[inline(always)]
 fn ones_if(is: bool) -> u16 {
@@ -86,10 +92,10 @@ impl Line {
         self.any(|other| ones_if(other == cell)) != 0
     }
 
-    /// Whether there is a cell for this host of a /24, or one for the whole of it.
+    /// Whether there is this cell of a host, or one for the whole of its /24.
     #[inline(always)]
-    pub(super) fn lists(&self, tag: u16, host: u8) -> bool {
-        self.has(tag | u16::from(host)) | self.has(tag | MARKER | WHOLE)
+    pub(super) fn lists(&self, host: u16) -> bool {
+        self.has(host) | self.has(whole(host))
     }
 
     /// Whether there is a marker of a /24 with the number of a bitmap.

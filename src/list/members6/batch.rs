@@ -2,7 +2,7 @@
 //! that the lines of a group are on their way from memory together.
 
 use super::{Members6, line::Line, planes::Look};
-use crate::list::table::Lane;
+use crate::list::{blocks::Reference, lanes::Lanes};
 
 /// Addresses in flight.
 const GROUP: usize = 32;
@@ -21,21 +21,24 @@ struct Beneath<'a> {
 
 impl Members6 {
     /// Says in `listed` which addresses of `lanes` are listed.
-    pub(crate) fn search_each(&self, lanes: &[Lane<u128>], listed: &mut [bool]) {
-        for lanes in lanes.chunks(GROUP) {
-            self.search_group(lanes, listed);
+    pub(crate) fn search_each(&self, lanes: &Lanes<u128>, listed: &mut [bool]) {
+        let (addresses, references, places) = lanes.kept();
+        let references = references.chunks(GROUP).zip(places.chunks(GROUP));
+        for (addresses, (references, places)) in addresses.chunks(GROUP).zip(references) {
+            self.search_group(addresses, references, places, listed);
         }
     }
 
-    fn search_group(&self, lanes: &[Lane<u128>], listed: &mut [bool]) {
+    fn search_group(
+        &self,
+        addresses: &[u128],
+        references: &[Reference],
+        places: &[u8],
+        listed: &mut [bool],
+    ) {
         let mut group = [Beneath::default(); GROUP];
         let mut free = group.iter_mut();
-        for &Lane {
-            address,
-            reference,
-            at,
-        } in lanes
-        {
+        for ((&address, &reference), &at) in addresses.iter().zip(references).zip(places) {
             let look = self.planes.look(address, reference);
             if let Look::Beneath { long, middle } = look
                 && (long || middle)

@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 use std::hint::black_box;
-use std::net::IpAddr;
 use std::time::Duration;
 
 use rayon::ThreadPoolBuilder;
@@ -52,14 +51,14 @@ impl<A: Family> Source<A> {
 }
 
 /// A workload with its expected answers.
-struct Workload<A> {
+struct Workload<A: Family> {
     name: &'static str,
     bits: Vec<A>,
-    addresses: Vec<IpAddr>,
+    addresses: Vec<A::Address>,
     expected: Vec<bool>,
 }
 
-impl<A> Workload<A> {
+impl<A: Family> Workload<A> {
     fn queries(&self) -> Queries<'_, A> {
         Queries {
             bits: &self.bits,
@@ -193,7 +192,7 @@ fn workloads<A: Family>(list: &[(A, u8)]) -> Vec<Workload<A>> {
     workloads
         .map(|(name, bits)| Workload {
             name,
-            addresses: bits.iter().map(|bits| bits.ip()).collect(),
+            addresses: bits.iter().map(|bits| bits.address()).collect(),
             expected: answers(list, &ranges, &bits),
             bits,
         })
