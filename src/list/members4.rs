@@ -96,10 +96,11 @@ impl Members4 {
         let Some(bucket) = lines.get(start + home.bucket) else {
             return false;
         };
-        if bucket.names_bitmap(home.tag) {
-            return home.in_bitmap(bucket, lines, start);
+        let cells = bucket.within(home.tag);
+        if cells.names_bitmap() {
+            return home.in_bitmap(&cells, lines, start);
         }
-        bucket.lists(home.cell())
+        cells.lists(home.host.into())
     }
 }
 
@@ -135,9 +136,9 @@ impl Home {
 
     /// Whether the host is in the bitmap that its `bucket` names, in the node that starts at `start` of `lines`.
     #[inline(always)]
-    fn in_bitmap(&self, bucket: &Line, lines: &[Line], start: usize) -> bool {
+    fn in_bitmap(&self, cells: &Line, lines: &[Line], start: usize) -> bool {
         let line = |at| lines.get(start + self.bitmaps + 2 * at + self.half());
-        let bitmap = line::bitmap(bucket.marker(self.tag)).and_then(line);
+        let bitmap = line::bitmap(cells.marker()).and_then(line);
         bitmap.is_some_and(|line| self.is_in(line))
     }
 

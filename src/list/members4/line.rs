@@ -86,30 +86,28 @@ impl Line {
         self.0.map(bits).into_iter().fold(0, |any, one| any | one)
     }
 
-    /// Whether there is this cell.
+    /// The cells of the /24 with this tag without it; those of others have some bit of a tag.
     #[inline(always)]
-    fn has(&self, cell: u16) -> bool {
-        self.any(|other| ones_if(other == cell)) != 0
+    pub(super) fn within(&self, tag: u16) -> Self {
+        Self(self.0.map(|cell| cell ^ tag))
     }
 
     /// Whether there is this cell of a host, or one for the whole of its /24.
     #[inline(always)]
     pub(super) fn lists(&self, host: u16) -> bool {
-        self.has(host) | self.has(whole(host))
+        self.any(|cell| ones_if((cell == host) | (cell == whole(host)))) != 0
     }
 
-    /// Whether there is a marker of a /24 with the number of a bitmap.
+    /// Whether there is, within a /24, a marker with the number of a bitmap.
     #[inline(always)]
-    pub(super) fn names_bitmap(&self, tag: u16) -> bool {
-        let (marker, whole) = (tag | MARKER, tag | MARKER | WHOLE);
-        self.any(|cell| ones_if((cell & !LOW == marker) & (cell != whole))) != 0
+    pub(super) fn names_bitmap(&self) -> bool {
+        self.any(|cell| ones_if(cell.wrapping_sub(MARKER) < NOTHING)) != 0
     }
 
-    /// The marker of a /24, or 0.
+    /// The marker within a /24, or 0.
     #[inline(always)]
-    pub(super) fn marker(&self, tag: u16) -> u16 {
-        let marker = tag | MARKER;
-        self.any(|cell| ones_if(cell & !LOW == marker) & cell)
+    pub(super) fn marker(&self) -> u16 {
+        self.any(|cell| ones_if(cell & !LOW == MARKER) & cell)
     }
 
     /// How many distinct cells there are.
