@@ -15,9 +15,11 @@ use crate::row::Row;
 
 /// Cells in use per hundred when a table is built; the rest is for updates and for lines that fill unevenly.
 const FILL: usize = 60;
-/// Cells in use per hundred from which an update builds a new table.
-pub(super) const OVERFULL: usize = 78;
-pub(super) const CELLS_PER_LINE: usize = 7;
+/// The same for a short list: the second cache has room for more lines, and the fewer of them are full, the fewer
+/// look-ups read on. From so many prefixes on a list is not short; before that it gets ever less room.
+const FILL_SHORT: usize = 40;
+const NOT_SHORT: usize = 24_000;
+const CELLS_PER_LINE: usize = 7;
 /// Lines in a chain that no list of networks makes unless it was made to: what cannot be filed by
 /// more bits takes some forty.
 pub(super) const LONGEST: usize = 256;
@@ -47,13 +49,15 @@ impl Lines {
         };
         let cells = |(bits, length)| places(bits, length).count() + usize::from(length > 64);
         let cells: usize = ours().map(cells).sum();
-        let mut pages = cells * 100 / FILL / CELLS_PER_LINE / PAGE + 2;
+        let fill = (prefixes.len() * FILL / NOT_SHORT).clamp(FILL_SHORT, FILL);
+        let mut pages = cells * 100 / fill / CELLS_PER_LINE / PAGE + 2;
         // The markers of crowded networks are not known beforehand.
         let mut seed = 0;
         let fresh = loop {
             let mut fresh = Fresh {
                 lines: vec![Line::EMPTY; pages * PAGE],
                 cells: 0,
+                most: pages * PAGE * CELLS_PER_LINE * fill / 100 * 13 / 10,
                 seed,
                 longest: 0,
             };
@@ -81,6 +85,7 @@ impl Lines {
             pages: blocks,
             shape: fresh.shape(),
             cells: fresh.cells,
+            most: fresh.most,
             lengths,
         }
     }
@@ -90,6 +95,8 @@ impl Lines {
 struct Fresh {
     lines: Vec<Line>,
     cells: usize,
+    /// Cells in use from which on there are too few lines.
+    most: usize,
     seed: u64,
     /// The longest chain that was followed.
     longest: usize,
@@ -109,12 +116,64 @@ impl Writable for Fresh {
         &mut self.lines[at]
     }
     fn is_overfull(&self) -> bool {
-        self.cells * 100 > self.lines.len() * CELLS_PER_LINE * OVERFULL
+        self.cells > self.most
     }
     fn grew(&mut self, cells: isize) {
         self.cells = self.cells.wrapping_add_signed(cells);
     }
     fn followed(&mut self, lines: usize) {
         self.longest = self.longest.max(lines);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ops::Range;
+
+    use super::*;
+    use crate::Entry;
+    use crate::list::entries::Entries;
+    use crate::prefix::PrefixBits;
+
+    /// /64s in /48s of their own.
+    fn rows(numbers: Range<usize>) -> Vec<Row<u128>> {
+        let entry = Entry::new("2001:db8::/64".parse().unwrap());
+        let rows = numbers.map(|number| {
+            let bits = 0x2001_0db8 << 96 | (number as u128) << 80;
+            Row::new(PrefixBits { bits, length: 64 }, &entry)
+        });
+        rows.collect()
+    }
+
+    /// Cells in use per hundred.
+    fn used(Members6 { long, .. }: &Members6) -> usize {
+        long.cells * 100 / (long.pages.directory.len() * PAGE * CELLS_PER_LINE)
+    }
+
+    #[test]
+    fn a_short_list_has_room_and_keeps_it_as_it_grows() {
+        const FIRST: usize = 2000;
+        const STEP: usize = 100;
+        let mut members = Members6::build(&rows(0..FIRST));
+        let mut rebuilt = 0;
+        for first in (FIRST..3 * FIRST).step_by(STEP) {
+            let used = used(&members);
+            assert!(used <= 52, "{used} of {first}");
+            let entries = Entries::build(&rows(0..first + STEP));
+            let appeared = rows(first..first + STEP);
+            let appeared: Vec<_> = appeared.iter().map(|row| (row.bits(), 64)).collect();
+            let before = members.long.shape.count;
+            members = members.update(&appeared, &[], &entries);
+            rebuilt += usize::from(members.long.shape.count > before);
+        }
+        assert!((3..=5).contains(&rebuilt), "{rebuilt}");
+    }
+
+    #[test]
+    fn a_table_has_less_room_the_longer_the_list() {
+        for (length, expected) in [(16_000, 38..=40), (20_000, 48..=50), (30_000, 58..=60)] {
+            let used = used(&Members6::build(&rows(0..length)));
+            assert!(expected.contains(&used), "{used} of {length}");
+        }
     }
 }

@@ -27,6 +27,8 @@ pub(super) struct Lines {
     pub(super) shape: Shape,
     /// Cells in use.
     pub(super) cells: usize,
+    /// Cells in use from which on an update builds a new table.
+    pub(super) most: usize,
 }
 
 impl Lines {

@@ -1,15 +1,11 @@
 //! The pages of lines that a change touches.
-#![expect(
-    clippy::cast_possible_truncation,
-    clippy::indexing_slicing,
-    reason = "the place in a page is below PAGE; lines are counted in memory"
-)]
+#![expect(clippy::indexing_slicing, reason = "the place in a page is below PAGE")]
 
 use std::collections::BTreeMap;
 
 use super::{
     Members6,
-    build::{CELLS_PER_LINE, LONGEST, OVERFULL},
+    build::LONGEST,
     line::Line,
     lines::{Lines, PAGE, Shape, Writable},
 };
@@ -75,6 +71,7 @@ impl Lines {
             lengths: self.lengths.clone(),
             shape: self.shape,
             cells,
+            most: self.most,
         }
     }
 }
@@ -115,7 +112,7 @@ impl Writable for Changed<'_> {
         &mut self.pages.entry(at / PAGE).or_insert(page)[at % PAGE]
     }
     fn is_overfull(&self) -> bool {
-        self.cells * 100 > self.lines.shape.count as usize * CELLS_PER_LINE * OVERFULL
+        self.cells > self.lines.most
     }
     fn grew(&mut self, cells: isize) {
         self.cells = self.cells.wrapping_add_signed(cells);
