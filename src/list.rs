@@ -296,18 +296,18 @@ impl List {
     /// # Ok::<(), std::net::AddrParseError>(())
     /// ```
     pub fn contains_each<A: Copy + Into<IpAddr>>(&self, addresses: &[A], listed: &mut [bool]) {
+        let (listed, _) = listed.split_at_mut(listed.len().min(addresses.len()));
         let (mut lanes4, mut lanes6) = (Lanes::new(), Lanes::new());
         for (addresses, listed) in addresses.chunks(BATCH).zip(listed.chunks_mut(BATCH)) {
-            let (answers, _) = listed.split_at_mut(addresses.len().min(listed.len()));
-            answers.fill(false);
-            for ((address, place), _) in addresses.iter().zip(0..).zip(&*answers) {
+            listed.fill(false);
+            for ((address, place), _) in addresses.iter().zip(0..).zip(&*listed) {
                 match canonical((*address).into()) {
                     IpAddr::V4(v4) => self.v4.look(v4.to_bits(), place, &mut lanes4),
                     IpAddr::V6(v6) => self.v6.look(v6.to_bits(), place, &mut lanes6),
                 }
             }
-            self.v4.search_each(&mut lanes4, answers);
-            self.v6.search_each(&mut lanes6, answers);
+            self.v4.search_each(&mut lanes4, listed);
+            self.v6.search_each(&mut lanes6, listed);
         }
     }
 

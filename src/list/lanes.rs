@@ -40,9 +40,9 @@ impl<A: Copy + Default> Lanes<A> {
     pub(super) fn kept(&self) -> (&[A], &[Reference], &[u8]) {
         let used = self.used.min(BATCH);
         (
-            self.addresses.get(..used).unwrap_or_default(),
-            self.references.get(..used).unwrap_or_default(),
-            self.places.get(..used).unwrap_or_default(),
+            self.addresses.split_at(used).0,
+            self.references.split_at(used).0,
+            self.places.split_at(used).0,
         )
     }
 

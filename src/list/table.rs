@@ -33,7 +33,7 @@ pub(crate) trait Family: Sort + Default {
     fn look(members: &Self::Members, address: Self) -> (Reference, bool);
     /// Whether `address` is listed, to which the directory led, and which it did not rule out.
     fn search(members: &Self::Members, address: Self, reference: Reference) -> bool;
-    /// Says in `listed` which addresses of `lanes` are; the lanes are used up.
+    /// Says in `listed` which addresses of `lanes` are listed.
     fn search_each(members: &Self::Members, lanes: &Lanes<Self>, listed: &mut [bool]);
     /// Heap bytes.
     fn bytes(members: &Self::Members) -> usize;
