@@ -267,7 +267,7 @@ fn parse(place: &impl Display, text: &[u8]) -> Result<JwkSet, ServiceError> {
         .filter_map(|key| serde_json::from_value(key).ok())
         .collect();
     if keys.is_empty() {
-        let found = format_args!("{all} keys and none that can be used, expected at least one");
+        let found = format!("{all} keys and none that can be used, expected at least one");
         return Err(ServiceError::new(place, found));
     }
     Ok(JwkSet { keys })
