@@ -68,8 +68,8 @@ fn reader((list, addresses): (List, Vec<IpAddr>)) -> (Reader, Vec<IpAddr>) {
 }
 
 #[library_benchmark]
-#[bench::hits_ipv4(args = (hits4(),), config = limit(110_008))]
-#[bench::misses_ipv4(args = (misses4(),), config = limit(21_004))]
+#[bench::hits_ipv4(args = (hits4(),), config = limit(105_602))]
+#[bench::misses_ipv4(args = (misses4(),), config = limit(20_983))]
 #[bench::hits_ipv6(args = (hits6(),), config = limit(160_349))]
 #[bench::misses_ipv6(args = (misses6(),), config = limit(25_074))]
 fn contains((list, addresses): (List, Vec<IpAddr>)) -> (List, Vec<IpAddr>) {
@@ -80,8 +80,8 @@ fn contains((list, addresses): (List, Vec<IpAddr>)) -> (List, Vec<IpAddr>) {
 }
 
 #[library_benchmark]
-#[bench::hits_ipv4(args = (reader(hits4()),), config = limit(1_021_870))]
-#[bench::misses_ipv4(args = (reader(misses4()),), config = limit(61_704))]
+#[bench::hits_ipv4(args = (reader(hits4()),), config = limit(1_013_034))]
+#[bench::misses_ipv4(args = (reader(misses4()),), config = limit(61_644))]
 fn evaluate((mut reader, addresses): (Reader, Vec<IpAddr>)) -> (Reader, Vec<IpAddr>) {
     for address in &addresses {
         let _ = black_box(reader.snapshot().evaluate(&Request::from(*address)).verdict);

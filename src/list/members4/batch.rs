@@ -12,9 +12,17 @@ use super::{
 };
 use crate::list::lanes::{BATCH, Lanes};
 
+/// For fewer addresses than this the steps cost more than they save.
+const FEW_LANES: usize = BATCH / 4;
+
 impl Members4 {
     /// Says in `listed` which addresses of `lanes` are listed.
     pub(crate) fn search_each(&self, lanes: &Lanes<u32>, listed: &mut [bool]) {
+        let (addresses, ..) = lanes.kept();
+        if addresses.len() < FEW_LANES {
+            (0..addresses.len()).for_each(|lane| self.search_lane(lanes, lane, listed));
+            return;
+        }
         #[cfg(target_arch = "x86_64")]
         if super::avx2::search_each(self, lanes, listed) {
             return;
@@ -74,10 +82,15 @@ impl Members4 {
             count += usize::from(!is_listed);
         }
         for &lane in left.iter().take(count) {
-            let lane = usize::from(lane);
-            if let Some(answer) = listed.get_mut(usize::from(places[lane])) {
-                *answer = self.search(addresses[lane], references[lane]);
-            }
+            self.search_lane(lanes, lane.into(), listed);
+        }
+    }
+
+    /// The same for one lane alone.
+    fn search_lane(&self, lanes: &Lanes<u32>, lane: usize, listed: &mut [bool]) {
+        let (addresses, references, places) = lanes.kept();
+        if let Some(answer) = listed.get_mut(usize::from(places[lane])) {
+            *answer = self.search(addresses[lane], references[lane]);
         }
     }
 }
