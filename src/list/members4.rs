@@ -134,7 +134,8 @@ impl Home {
         self.tag | u16::from(self.host)
     }
 
-    /// Whether the host is in the bitmap that its `bucket` names, in the node that starts at `start` of `lines`.
+    /// Whether the host is in the bitmap that `cells`, those of its /24, name in the node that starts at `start` of
+    /// `lines`.
     #[inline(always)]
     fn in_bitmap(&self, cells: &Line, lines: &[Line], start: usize) -> bool {
         let line = |at| lines.get(start + self.bitmaps + 2 * at + self.half());

@@ -40,7 +40,10 @@ pub trait Family:
     /// The number as an address.
     fn address(self) -> Self::Address;
     /// The number as an address of either family.
-    fn ip(self) -> IpAddr;
+    #[inline(always)]
+    fn ip(self) -> IpAddr {
+        self.address().into()
+    }
     /// The number as a prefix.
     fn net(self, length: u8) -> Self::Net;
     /// The number as a prefix of either family.
@@ -99,10 +102,6 @@ macro_rules! family {
         #[inline(always)]
         fn address(self) -> $address {
             <$address>::from_bits(self)
-        }
-        #[inline(always)]
-        fn ip(self) -> IpAddr {
-            IpAddr::$variant(self.address())
         }
         #[inline(always)]
         fn net(self, length: u8) -> $net {

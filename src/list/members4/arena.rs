@@ -48,12 +48,6 @@ pub(super) const fn buckets(reference: Reference) -> usize {
     (reference >> PLACE_BITS) as usize & SPLIT
 }
 
-/// The number of the first line of a node.
-#[inline(always)]
-pub(super) const fn first(reference: Reference) -> u32 {
-    reference & PLACE
-}
-
 /// The nodes of a version, most of them shared with others.
 #[derive(Clone, Debug)]
 pub(super) struct Arena {
@@ -77,13 +71,6 @@ impl Arena {
         let place = (reference & PLACE) as usize;
         let segment = self.segments.get(place / SEGMENT);
         (segment.map_or(&[], |segment| segment), place % SEGMENT)
-    }
-
-    /// The line with this number; each segment begins with a multiple of [`SEGMENT`].
-    #[inline(always)]
-    pub(super) fn line(&self, number: u32) -> Option<&Line> {
-        let number = number as usize;
-        self.segments.get(number / SEGMENT)?.get(number % SEGMENT)
     }
 
     /// The lines of a node: its buckets and its bitmaps.

@@ -19,6 +19,8 @@ const FILL: usize = 60;
 /// look-ups read on. From so many prefixes on a list is not short; before that it gets ever less room.
 const FILL_SHORT: usize = 40;
 const NOT_SHORT: usize = 24_000;
+/// Per ten of the cells that a table is built for, how many are in use when an update builds a new one.
+const OVERFULL: usize = 13;
 const CELLS_PER_LINE: usize = 7;
 /// Lines in a chain that no list of networks makes unless it was made to: what cannot be filed by
 /// more bits takes some forty.
@@ -57,7 +59,7 @@ impl Lines {
             let mut fresh = Fresh {
                 lines: vec![Line::EMPTY; pages * PAGE],
                 cells: 0,
-                most: pages * PAGE * CELLS_PER_LINE * fill / 100 * 13 / 10,
+                most: pages * PAGE * CELLS_PER_LINE * fill / 100 * OVERFULL / 10,
                 seed,
                 longest: 0,
             };
