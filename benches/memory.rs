@@ -1,11 +1,12 @@
-//! Bytes by structure, counted by the allocator, with the lists' own account of them beside.
+//! Bytes by structure, and of an update while the list before it lives, counted by the allocator, with the lists' own
+//! account of them beside.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
     reason = "a bench stops at the first thing that is not as it should be, and prints"
 )]
 
-use threatinsight::{Action, Feed, List, Policy, Snapshot, Timestamp, Zones};
+use threatinsight::{Action, Delta, Entry, Feed, List, Policy, Prefix, Snapshot, Timestamp, Zones};
 use threatinsight_heap::{Counting, kept};
 use threatinsight_lists as lists;
 
@@ -14,30 +15,34 @@ static HEAP: Counting = Counting;
 
 const NOW: Timestamp = Timestamp(0);
 const SIZES: [usize; 3] = [10_000, 100_000, 1_000_000];
+/// As many entries an update removes, and as many it adds.
+const CHANGES: usize = 1_000;
 
 fn main() {
-    // `cargo bench -- --test` only asks whether the bench still runs.
+    // With `cargo bench -- --test` only the size that is held to a limit.
     let is_test = std::env::args().any(|argument| argument == "--test");
-    let sizes = if is_test { &SIZES[..1] } else { &SIZES };
+    let sizes = if is_test { &SIZES[2..] } else { &SIZES };
     let zones = lists::zones();
     let (_, bytes) = kept(|| Zones::compile(&zones).unwrap());
     println!("{} zones of 20 prefixes: {bytes} bytes", zones.len());
     println!(
-        "\n{:<6}{:>10}{:>14}{:>14}{:>14}{:>16}",
-        "family", "prefixes", "membership", "entries", "list", "whole snapshot"
+        "\n{:<6}{:>10}{:>14}{:>14}{:>14}{:>16}{:>16}",
+        "family", "prefixes", "membership", "entries", "list", "whole snapshot", "1,000 + 1,000"
     );
     for size in sizes {
-        let prefixes = lists::list4(*size, 1).into_iter().map(lists::prefix4);
-        row("IPv4", &lists::feed(prefixes));
+        let prefixes = lists::list4(*size + CHANGES, 1).into_iter();
+        row("IPv4", prefixes.map(lists::prefix4).collect());
     }
     for size in sizes {
-        let prefixes = lists::list6(*size, 1).into_iter().map(lists::prefix6);
-        row("IPv6", &lists::feed(prefixes));
+        let prefixes = lists::list6(*size + CHANGES, 1).into_iter();
+        row("IPv6", prefixes.map(lists::prefix6).collect());
     }
 }
 
-/// Two lines: bytes, and bytes per prefix.
-fn row(family: &str, feed: &Feed) {
+/// Two lines: bytes, and bytes per prefix, or what an update adds to the list. The last prefixes are those that it adds.
+fn row(family: &str, mut prefixes: Vec<Prefix>) {
+    let fresh = prefixes.split_off(prefixes.len() - CHANGES);
+    let feed = &lists::feed(prefixes.iter().copied());
     let (list, whole) = kept(|| List::compile(std::slice::from_ref(feed), NOW).unwrap());
     // One allocation cannot be told from another by what it is for: the list says how its bytes
     // are shared out, and is held to what the allocator counted.
@@ -47,14 +52,35 @@ fn row(family: &str, feed: &Feed) {
         "the list says {} bytes, the allocator {whole}",
         list.bytes()
     );
+    let name = feed.name();
+    let removals: Vec<_> = prefixes
+        .iter()
+        .rev()
+        .take(CHANGES)
+        .map(|p| (name, *p))
+        .collect();
+    let additions: Vec<_> = fresh.iter().map(|p| (name, Entry::new(*p))).collect();
+    let delta = Delta {
+        removals: &removals,
+        additions: &additions,
+    };
+    let (_, grown) = kept(|| list.update(&delta, NOW).unwrap());
+    assert!(
+        feed.len() < 1_000_000 || grown * 10 < whole,
+        "{CHANGES} + {CHANGES} changes add {grown} bytes to {whole}"
+    );
     drop(list);
     let (_, snapshot) = kept(|| snapshot(feed));
     let columns = [membership, whole - membership, whole, snapshot];
     print!("{family:<6}{:>10}", feed.len());
-    println!("{}", line(columns.map(|bytes| bytes.to_string())));
+    println!(
+        "{}{grown:>16}",
+        line(columns.map(|bytes| bytes.to_string()))
+    );
     print!("{:>16}", "per prefix");
     let each = columns.map(|bytes| format!("{:.2}", bytes as f64 / feed.len() as f64));
-    println!("{}", line(each));
+    let growth = grown as f64 / whole as f64 * 100.0;
+    println!("{}{growth:>14.2} %", line(each));
 }
 
 fn line([membership, entries, list, snapshot]: [String; 4]) -> String {

@@ -9,7 +9,7 @@
 //! ```text
 //! short   ─▶ leaf or node: rows shorter than what chooses a slot
 //! pages   ─▶ 512 slots each ─▶ leaf
-//!                           ─▶ node: own leaf, 2^stride of { none, leaf, node }
+//!                           ─▶ node: own leaf, up to 64 of { leaf, node }
 //! ```
 //!
 //! So the entries that cover an address are met on one walk. Blocks are words in an arena and refer to each other by
@@ -17,8 +17,8 @@
 //! counts no references to what it shares.
 //!
 //! Real suspicious lists put a median of 2 and at most some 2,000 rows under a /16; leaves of fixed reach would be
-//! nearly empty or far too long to copy for one change. At a million entries a look-up meets 1.06 nodes on its way to a
-//! leaf (IPv6: 2.3). Nearly all rows of a leaf say the same about their prefixes, which is stored once: a row is 6 bytes
+//! nearly empty or far too long to copy for one change. At a million entries a look-up meets 2 nodes on its way to a
+//! leaf (IPv6: 3.6). Nearly all rows of a leaf say the same about their prefixes, which is stored once: a row is 6 bytes
 //! then, and at most 14 (18 and 26 for IPv6).
 
 mod arena;
@@ -40,15 +40,15 @@ pub(crate) use update::{Change, Changes, Kind};
 pub(crate) use walk::Covering;
 
 /// The most rows in a leaf.
-const LEAF: usize = 64;
+const LEAF: usize = 32;
 /// How many rows a child gets on average when a node is built.
-const AIM: usize = 8;
+const AIM: usize = 6;
 /// The most bits a node branches on.
-const MOST: u8 = 10;
+const MOST: u8 = 6;
 /// A node with at most as many rows as this becomes a leaf again.
-const COLLAPSE: u32 = 32;
+const COLLAPSE: u32 = 16;
 /// How many rows a slot gets on average.
-const SLOT: usize = 16;
+const SLOT: usize = 64;
 /// The first bits of an address choose a page, and as many as this a slot of it.
 const PAGE: u8 = 9;
 /// The most bits that choose a page and a slot.

@@ -4,7 +4,7 @@
 //! end. Each /16 has one node, or, when that would be long, one for each /20:
 //!
 //! ```text
-//! directory [256][256]  touched 64 │ COVERED 1 │ buckets 5 │ where the node is 26
+//! directory [2048][32]  touched 64 │ COVERED 1 │ buckets 5 │ where the node is 26
 //! table [16]            the same without `touched`, for each /20 of a /16 with 31 for its buckets
 //! node                  1..=30 buckets of 16 bytes, then a bitmap of 32 bytes for each crowded /24
 //! bucket                8 cells:  hash of the /24 7 │ marker 1 │ host 8

@@ -68,10 +68,10 @@ fn reader((list, addresses): (List, Vec<IpAddr>)) -> (Reader, Vec<IpAddr>) {
 }
 
 #[library_benchmark]
-#[bench::hits_ipv4(args = (hits4(),), config = limit(105_602))]
-#[bench::misses_ipv4(args = (misses4(),), config = limit(20_983))]
-#[bench::hits_ipv6(args = (hits6(),), config = limit(160_349))]
-#[bench::misses_ipv6(args = (misses6(),), config = limit(25_074))]
+#[bench::hits_ipv4(args = (hits4(),), config = limit(108_602))]
+#[bench::misses_ipv4(args = (misses4(),), config = limit(22_993))]
+#[bench::hits_ipv6(args = (hits6(),), config = limit(160_361))]
+#[bench::misses_ipv6(args = (misses6(),), config = limit(25_098))]
 fn contains((list, addresses): (List, Vec<IpAddr>)) -> (List, Vec<IpAddr>) {
     let listed = addresses.iter().filter(|address| list.contains(**address));
     black_box(listed.count());
@@ -80,8 +80,8 @@ fn contains((list, addresses): (List, Vec<IpAddr>)) -> (List, Vec<IpAddr>) {
 }
 
 #[library_benchmark]
-#[bench::hits_ipv4(args = (reader(hits4()),), config = limit(1_013_034))]
-#[bench::misses_ipv4(args = (reader(misses4()),), config = limit(61_644))]
+#[bench::hits_ipv4(args = (reader(hits4()),), config = limit(1_075_717))]
+#[bench::misses_ipv4(args = (reader(misses4()),), config = limit(66_060))]
 fn evaluate((mut reader, addresses): (Reader, Vec<IpAddr>)) -> (Reader, Vec<IpAddr>) {
     for address in &addresses {
         let _ = black_box(reader.snapshot().evaluate(&Request::from(*address)).verdict);

@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use super::arena::Arena;
-use super::node::Node;
+use super::node::{Children, Node};
 use super::{AIM, Entries, LEAF, MOST, PAGE, Page, SLOT, Slot, WIDEST, leaf};
 use crate::bits::Bits;
 use crate::list::parallel;
@@ -111,7 +111,7 @@ impl Arena {
         let stride = stride(rows.len(), AIM).min(MOST).min(A::WIDTH - depth);
         let reach = depth + stride;
         let mut own = Vec::new();
-        let mut children = vec![Slot::NONE; 1 << stride];
+        let mut children = Children::default();
         let mut rest = rows;
         while let Some((row, after)) = rest.split_first() {
             // The short rows are at the head of what a child could have.
@@ -124,9 +124,7 @@ impl Arena {
             let same = rest.partition_point(|row| row.bits().index(depth, stride) == index);
             let (of_child, after) = rest.split_at(same);
             rest = after;
-            if let Some(child) = children.get_mut(index) {
-                *child = self.build(of_child);
-            }
+            children.set(index, self.build(of_child));
         }
         let own = self.leaf(&own);
         self.node(&Node {

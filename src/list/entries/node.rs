@@ -1,12 +1,16 @@
 //! A branch as a block.
 //!
 //! ```text
-//! node   expires 1 │ stride 8 │ depth 8  ┆  own leaf  ┆  2^stride children  ┆  count  ┆  origin
+//! node   owns 1 │ expires 1 │ stride 8 │ depth 8  ┆  map of the children 64  ┆  own leaf, children  ┆  count  ┆  origin
 //!        ┆  earliest of the own leaf and of each child, where anything in the node expires
 //! ```
+//!
+//! Lists are crowded in places, so many a child is not there. Only what is there has a word, and the bits of the map
+//! before that of a child say which.
 #![expect(
     clippy::cast_possible_truncation,
-    reason = "depth and stride are stored in a byte each"
+    clippy::indexing_slicing,
+    reason = "depth and stride are stored in a byte each, a map in two words; what has a bit has a slot"
 )]
 
 use super::Slot;
@@ -15,6 +19,7 @@ use crate::bits::Bits;
 use crate::row::Expiry;
 
 const EXPIRES: u32 = 1 << 16;
+const OWNS: u32 = 1 << 17;
 
 /// A node taken out of its block.
 #[derive(Clone, Debug)]
@@ -22,13 +27,54 @@ pub(super) struct Node<A> {
     /// The first `depth` bits of everything beneath, but for what is in `own`, which may be shorter.
     pub(super) origin: A,
     pub(super) depth: u8,
+    /// At most 6.
     pub(super) stride: u8,
     /// Rows in all of the subtree.
     pub(super) count: u32,
     /// A leaf of the rows shorter than `depth + stride`, whose bits agree with `origin` up to the shorter of both.
     pub(super) own: Slot,
-    /// INVARIANT: `1 << stride` of them.
-    pub(super) children: Vec<Slot>,
+    pub(super) children: Children,
+}
+
+/// Those of the 64 children there can be that are there.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Children {
+    map: u64,
+    /// INVARIANT: one for each bit of the map, in order.
+    slots: Vec<Slot>,
+}
+
+/// The bit of a child, and how many are there before it.
+#[inline]
+fn place(map: u64, at: usize) -> (u64, usize) {
+    let bit = 1 << (at % 64);
+    (bit, (map & (bit - 1)).count_ones() as usize)
+}
+
+impl Children {
+    pub(super) fn get(&self, at: usize) -> Slot {
+        let (bit, rank) = place(self.map, at);
+        if self.map & bit == 0 {
+            return Slot::NONE;
+        }
+        self.slots[rank]
+    }
+
+    pub(super) fn set(&mut self, at: usize, slot: Slot) {
+        let (bit, rank) = place(self.map, at);
+        match (self.map & bit != 0, !slot.reference.is_none()) {
+            (true, true) => self.slots[rank] = slot,
+            (true, false) => {
+                self.slots.remove(rank);
+                self.map &= !bit;
+            }
+            (false, true) => {
+                self.slots.insert(rank, slot);
+                self.map |= bit;
+            }
+            (false, false) => {}
+        }
+    }
 }
 
 /// A node in its block.
@@ -36,19 +82,23 @@ pub(super) struct Node<A> {
 pub(super) struct View<'a> {
     pub(super) depth: u8,
     pub(super) stride: u8,
+    owns: bool,
     expires: bool,
-    /// Everything behind the first word.
+    map: u64,
+    /// Everything behind the map.
     words: &'a [u32],
 }
 
 impl<'a> View<'a> {
     #[inline]
     pub(super) fn new(words: &'a [u32]) -> Self {
-        let (head, words) = words.split_first().unwrap_or((&0, &[]));
+        let (&[head, low, high], words) = words.split_first_chunk().unwrap_or((&[0; 3], &[]));
         Self {
-            depth: *head as u8,
+            depth: head as u8,
             stride: (head >> 8) as u8,
+            owns: head & OWNS != 0,
             expires: head & EXPIRES != 0,
+            map: u64::from(low) | u64::from(high) << 32,
             words,
         }
     }
@@ -60,33 +110,47 @@ impl<'a> View<'a> {
 
     #[inline]
     pub(super) fn own(&self) -> Reference {
-        self.reference(0)
+        if self.owns {
+            self.reference(0)
+        } else {
+            Reference::NONE
+        }
     }
 
     #[inline]
     pub(super) fn child(&self, at: usize) -> Reference {
-        self.reference(1 + at)
+        let (bit, rank) = place(self.map, at);
+        if self.map & bit == 0 {
+            return Reference::NONE;
+        }
+        self.reference(usize::from(self.owns) + rank)
     }
 
+    /// How many children there can be.
     pub(super) fn children(&self) -> usize {
         1 << self.stride
     }
 
+    /// How many slots there are.
+    fn present(&self) -> usize {
+        usize::from(self.owns) + self.map.count_ones() as usize
+    }
+
     fn count(&self) -> u32 {
-        let count = self.words.get(1 + self.children());
+        let count = self.words.get(self.present());
         count.copied().unwrap_or(0)
     }
 
     pub(super) fn origin<A: Bits>(&self) -> A {
-        let words = self.words.get(2 + self.children()..);
+        let words = self.words.get(1 + self.present()..);
         A::from_words(words.unwrap_or_default())
     }
 
     /// The own leaf, then the children.
     pub(super) fn slots<A: Bits>(&self) -> impl Iterator<Item = Slot> + use<'a, A> {
-        let references = self.words.get(..=self.children()).unwrap_or_default();
+        let references = self.words.get(..self.present()).unwrap_or_default();
         let expiries = if self.expires {
-            self.words.get(2 + self.children() + A::WORDS..)
+            self.words.get(1 + self.present() + A::WORDS..)
         } else {
             None
         };
@@ -106,18 +170,34 @@ impl<A: Bits> Node<A> {
     pub(super) fn read(words: &[u32]) -> Self {
         let view = View::new(words);
         let mut slots = view.slots::<A>();
+        let own = if view.owns { slots.next() } else { None };
         Self {
             origin: view.origin(),
             depth: view.depth,
             stride: view.stride,
             count: view.count(),
-            own: slots.next().unwrap_or(Slot::NONE),
-            children: slots.collect(),
+            own: own.unwrap_or(Slot::NONE),
+            children: Children {
+                map: view.map,
+                slots: slots.collect(),
+            },
         }
     }
 
-    fn slots(&self) -> impl Iterator<Item = &Slot> {
-        std::iter::once(&self.own).chain(&self.children)
+    fn owns(&self) -> bool {
+        !self.own.reference.is_none()
+    }
+
+    /// The own leaf, then the children.
+    pub(super) fn slots(&self) -> impl Iterator<Item = &Slot> {
+        let own = self.owns().then_some(&self.own);
+        own.into_iter().chain(&self.children.slots)
+    }
+
+    /// The same, to change them.
+    pub(super) fn slots_mut(&mut self) -> impl Iterator<Item = &mut Slot> {
+        let own = self.owns().then_some(&mut self.own);
+        own.into_iter().chain(&mut self.children.slots)
     }
 
     pub(super) fn earliest(&self) -> Expiry {
@@ -125,10 +205,17 @@ impl<A: Bits> Node<A> {
         expiries.min().unwrap_or(Expiry::NEVER)
     }
 
+    fn expires(&self) -> bool {
+        self.earliest() != Expiry::NEVER
+    }
+
     pub(super) fn write(&self, words: &mut Vec<u32>) {
-        let expires = self.earliest() != Expiry::NEVER;
+        let expires = self.expires();
+        let flag = |is_set, flag| if is_set { flag } else { 0 };
         let head = u32::from(self.stride) << 8 | u32::from(self.depth);
-        words.push(if expires { head | EXPIRES } else { head });
+        let head = head | flag(expires, EXPIRES) | flag(self.owns(), OWNS);
+        let map = self.children.map;
+        words.extend([head, map as u32, (map >> 32) as u32]);
         words.extend(self.slots().map(|slot| slot.reference.word()));
         words.push(self.count);
         self.origin.to_words(words);
@@ -139,12 +226,7 @@ impl<A: Bits> Node<A> {
 
     /// How many words it is as a block.
     pub(super) fn length(&self) -> usize {
-        let slots = 1 + self.children.len();
-        let expiries = if self.earliest() == Expiry::NEVER {
-            0
-        } else {
-            slots
-        };
-        2 + slots + A::WORDS + expiries
+        let slots = self.slots().count();
+        4 + slots + A::WORDS + if self.expires() { slots } else { 0 }
     }
 }

@@ -53,8 +53,7 @@ impl Arena {
             return self.add(false, |words| words.extend_from_slice(block));
         }
         let mut node = Node::<A>::read(words);
-        let slots = std::iter::once(&mut node.own).chain(&mut node.children);
-        for Slot { reference, .. } in slots {
+        for Slot { reference, .. } in node.slots_mut() {
             *reference = self.moved::<A>(old, *reference, first);
         }
         self.add(true, |words| node.write(words))

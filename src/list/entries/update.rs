@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::arena::{Arena, Reference};
 use super::build::directory;
 use super::leaf::{self, Rows};
-use super::node::{Node, View};
+use super::node::{Children, Node, View};
 use super::walk::Walk;
 use super::{AIM, COLLAPSE, Entries, PAGE, Page, Slot};
 use crate::bits::Bits;
@@ -221,17 +221,15 @@ impl Arena {
         let index = |change: &Change<A>| change.row.bits().index(node.depth, node.stride);
         for part in deep.chunk_by(|a, b| index(a) == index(b)) {
             let at = part.first().map_or(0, index);
-            if let Some(child) = node.children.get_mut(at) {
-                *child = self.update(*child, part, done);
-            }
+            let child = self.update(node.children.get(at), part, done);
+            node.children.set(at, child);
         }
         node.count = node.count + (done.added - before.0) as u32 - (done.removed - before.1) as u32;
         if node.count > COLLAPSE {
             return self.node(&node);
         }
         let mut rows: Vec<Row<A>> = Vec::with_capacity(node.count as usize);
-        let slots = std::iter::once(&node.own).chain(&node.children);
-        for slot in slots {
+        for slot in node.slots() {
             self.take(*slot, &mut rows);
         }
         rows.sort_unstable_by(Row::order);
@@ -253,10 +251,8 @@ impl Arena {
         let (own, kept): (Vec<_>, Vec<_>) = own.iter().partition(|row| row.length < reach);
         node.own = self.leaf(&kept);
         node.count -= own.len() as u32;
-        let mut children = vec![Slot::NONE; 1 << stride];
-        if let Some(child) = children.get_mut(node.origin.index(shared, stride)) {
-            *child = self.node(&node);
-        }
+        let mut children = Children::default();
+        children.set(node.origin.index(shared, stride), self.node(&node));
         let own = self.leaf(&own);
         self.node(&Node {
             origin: node.origin.masked(shared),
