@@ -17,8 +17,8 @@
 //! counts no references to what it shares.
 //!
 //! Real suspicious lists put a median of 2 and at most some 2,000 rows under a /16; leaves of fixed reach would be
-//! nearly empty or far too long to copy for one change. At a million entries a look-up meets 2 nodes on its way to a
-//! leaf (IPv6: 3.6). Nearly all rows of a leaf say the same about their prefixes, which is stored once: a row is 6 bytes
+//! nearly empty or far too long to copy for one change. At a million entries a look-up meets 1.8 nodes on its way to a
+//! leaf (IPv6: 3.5). Nearly all rows of a leaf say the same about their prefixes, which is stored once: a row is 6 bytes
 //! then, and at most 14 (18 and 26 for IPv6).
 
 mod arena;
@@ -42,7 +42,7 @@ pub(crate) use walk::Covering;
 /// The most rows in a leaf.
 const LEAF: usize = 32;
 /// How many rows a child gets on average when a node is built.
-const AIM: usize = 6;
+const AIM: usize = 4;
 /// The most bits a node branches on.
 const MOST: u8 = 6;
 /// A node with at most as many rows as this becomes a leaf again.

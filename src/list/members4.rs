@@ -7,14 +7,14 @@
 //! directory [2048][32]  touched 64 │ COVERED 1 │ buckets 5 │ where the node is 26
 //! table [16]            the same without `touched`, for each /20 of a /16 with 31 for its buckets
 //! node                  1..=30 buckets of 16 bytes, then a bitmap of 32 bytes for each crowded /24
-//! bucket                8 cells:  hash of the /24 7 │ marker 1 │ host 8
+//! bucket                8 cells:  hash of the /24 7 │ marker 1 │ host, subnet or bitmap 8
 //! ```
 //!
-//! A hash of the /24, the third byte, chooses the bucket, which holds all that is listed in the /24: one cell per host
-//! for up to [`FEW`] hosts, else one marker with the number of a bitmap or the word that the /24 is listed whole. Of
-//! the touched /24s of real lists 86 % hold one host and 99 % no more than seven (ipsum, 120k addresses). A bucket is
-//! compared at once, with the host and with the whole /24, so no rank is counted, and the one branch on what is listed
-//! is whether a bitmap has the answer: of a million prefixes, to 12 % of all hits and hardly to a miss.
+//! A hash of the /24, the third byte, chooses the bucket, which holds all that is listed in the /24: up to [`FEW`] cells,
+//! each a host or a subnet of four to all, else one marker with the number of a bitmap. Of the touched /24s of real
+//! lists 86 % hold one host and 99 % no more than seven (ipsum, 120k addresses). A bucket is compared at once, with the
+//! host and with the subnets that it is in, so no rank is counted, and the one branch on what is listed is whether a
+//! bitmap has the answer: of a million prefixes, to 10 % of all hits and hardly to a miss.
 //!
 //! The hash is a bijection on bytes and a bucket holds neighbours in its order, so seven of its bits name the /24 where
 //! there are two buckets. In one bucket they stand for two third bytes, which differ in their first bit alone; a node
@@ -41,7 +41,7 @@ use arena::Arena;
 use directory::Directory;
 use line::Line;
 
-/// Most hosts of a /24 that are cells of their own.
+/// Most cells of a /24.
 const FEW: usize = 6;
 
 /// The listed IPv4 addresses.

@@ -68,8 +68,8 @@ fn reader((list, addresses): (List, Vec<IpAddr>)) -> (Reader, Vec<IpAddr>) {
 }
 
 #[library_benchmark]
-#[bench::hits_ipv4(args = (hits4(),), config = limit(108_602))]
-#[bench::misses_ipv4(args = (misses4(),), config = limit(22_993))]
+#[bench::hits_ipv4(args = (hits4(),), config = limit(113_793))]
+#[bench::misses_ipv4(args = (misses4(),), config = limit(23_065))]
 #[bench::hits_ipv6(args = (hits6(),), config = limit(160_361))]
 #[bench::misses_ipv6(args = (misses6(),), config = limit(25_098))]
 fn contains((list, addresses): (List, Vec<IpAddr>)) -> (List, Vec<IpAddr>) {
@@ -80,8 +80,8 @@ fn contains((list, addresses): (List, Vec<IpAddr>)) -> (List, Vec<IpAddr>) {
 }
 
 #[library_benchmark]
-#[bench::hits_ipv4(args = (reader(hits4()),), config = limit(1_075_717))]
-#[bench::misses_ipv4(args = (reader(misses4()),), config = limit(66_060))]
+#[bench::hits_ipv4(args = (reader(hits4()),), config = limit(1_086_099))]
+#[bench::misses_ipv4(args = (reader(misses4()),), config = limit(66_156))]
 fn evaluate((mut reader, addresses): (Reader, Vec<IpAddr>)) -> (Reader, Vec<IpAddr>) {
     for address in &addresses {
         let _ = black_box(reader.snapshot().evaluate(&Request::from(*address)).verdict);

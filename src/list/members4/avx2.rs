@@ -4,12 +4,13 @@
 #![expect(unsafe_code, reason = "a call of what is compiled for AVX2")]
 
 use std::arch::x86_64::{
-    _mm_cmpeq_epi16, _mm_movemask_epi8, _mm_or_si128, _mm_set_epi16, _mm_set1_epi16,
+    _mm_add_epi16, _mm_and_si128, _mm_andnot_si128, _mm_cmpeq_epi16, _mm_movemask_epi8,
+    _mm_set_epi16, _mm_set1_epi16, _mm_subs_epu16, _mm_xor_si128,
 };
 
 use super::{
     Members4,
-    line::{self, Line},
+    line::{LOW, Line, MARKER},
 };
 use crate::list::lanes::Lanes;
 
@@ -34,8 +35,12 @@ fn search_together(members: &Members4, lanes: &Lanes<u32>, listed: &mut [bool]) 
 fn lists(bucket: &Line, cell: u16) -> bool {
     let [a, b, c, d, e, f, g, h] = bucket.0.map(u16::cast_signed);
     let cells = _mm_set_epi16(h, g, f, e, d, c, b, a);
-    let host = _mm_set1_epi16(cell.cast_signed());
-    let whole = _mm_or_si128(host, _mm_set1_epi16(line::whole(0).cast_signed()));
-    let any = _mm_or_si128(_mm_cmpeq_epi16(cells, host), _mm_cmpeq_epi16(cells, whole));
-    _mm_movemask_epi8(any) != 0
+    let splat = |cell: u16| _mm_set1_epi16(cell.cast_signed());
+    let next = _mm_add_epi16(cells, splat(1));
+    let size = _mm_and_si128(_mm_xor_si128(cells, next), splat(LOW));
+    let size = _mm_and_si128(_mm_add_epi16(size, splat(1)), splat(!3_u16));
+    let within = _mm_xor_si128(cells, splat(cell | MARKER));
+    let none = _mm_cmpeq_epi16(_mm_subs_epu16(size, within), splat(0));
+    let is_host = _mm_cmpeq_epi16(cells, splat(cell));
+    _mm_movemask_epi8(_mm_andnot_si128(is_host, none)) != 0xffff
 }

@@ -113,11 +113,14 @@ mod tests {
         NET | number.wrapping_mul(0x9e37_79b9) >> 13 & 0x0003_ffff
     }
 
-    /// Hosts, crowded and whole /24s, a /16 with a node for each /20, and a covered one.
+    /// Hosts, subnets, crowded and whole /24s, a /16 with a node for each /20, and a covered one.
     fn members() -> Members4 {
         let hosts = (0..900).map(|number| (address(number), 32));
         let crowd = (0..5000).map(|number| (NET | address(number) & 0x3fff, 32));
-        let nets = (0..100).map(|number| (address(3 * number) & !0xff, 24));
+        let nets = (0..200).map(|number| {
+            let length = 24 + number as u8 % 8;
+            (address(3 * number) & u32::MAX << (32 - length), length)
+        });
         let prefixes = hosts.chain(crowd).chain(nets).chain([(NET | 0x3_0000, 16)]);
         let row = |(bits, length)| {
             let prefix = PrefixBits { bits, length };

@@ -186,7 +186,7 @@ fn fill(rows: &[Row<u32>], leaves: &mut Vec<(u8, Leaf)>) {
             0
         };
         for net in at.max(covered)..(at + wide) {
-            leaves.push((net as u8, Leaf::Whole));
+            leaves.push((net as u8, Leaf::WHOLE));
         }
         covered = covered.max(at + wide);
         if at >= covered {
@@ -199,10 +199,16 @@ fn fill(rows: &[Row<u32>], leaves: &mut Vec<(u8, Leaf)>) {
 #[inline]
 fn leaf(rows: &[Row<u32>]) -> Leaf {
     let mut few = Few::default();
+    // Up to which host all is there that begins before it: of rows that begin with the same, the shortest comes first.
+    let mut end = 0;
     for row in rows {
-        let host = row.bits() as u8;
-        if row.length != 32 || few.hosts().last() != Some(&host) && !few.push(host) {
-            return Leaf::from_map(map(rows));
+        let first = row.bits() as u16 & 0xff;
+        let size = 1 << (32 - row.length);
+        if first >= end {
+            if !few.push(first, size) {
+                return Leaf::from_map(map(rows));
+            }
+            end = first + size;
         }
     }
     Leaf::Few(few)

@@ -13,12 +13,10 @@ const _: () = assert!(size_of::<Line>() == 16);
 /// Cells of a bucket.
 pub(super) const CELLS: usize = 8;
 
-/// The cell's low byte is not a host, but says how the /24 is kept.
+/// The cell's low byte is not a host, but, where it is odd, a subnet of at least four: its first host and half of how
+/// many it has, less one. Where it is even, it is twice the number of a bitmap, from 1 on, or [`NOTHING`].
 pub(super) const MARKER: u16 = 1 << 8;
-/// A host, the number of a bitmap, from 1 on, or one of the two below.
 pub(super) const LOW: u16 = 0xff;
-/// A marker that says that the /24 is listed whole.
-pub(super) const WHOLE: u16 = 0xff;
 /// A marker of a bucket without cells.
 pub(super) const NOTHING: u16 = 0xfe;
 pub(super) const EMPTY: Line = Line([MARKER | NOTHING; CELLS]);
@@ -26,17 +24,43 @@ pub(super) const EMPTY: Line = Line([MARKER | NOTHING; CELLS]);
 /// The marker of a /24, but for its tag, that names the bitmap at this place among those of its node.
 #[expect(
     clippy::cast_possible_truncation,
-    reason = "a node has at most 253 bitmaps"
+    reason = "a node has at most 126 bitmaps"
 )]
 pub(super) const fn marker(bitmap: usize) -> u16 {
-    MARKER | (bitmap as u16 + 1)
+    MARKER | (2 * (bitmap as u16 + 1))
 }
 
 /// The place of the bitmap that a cell names, if it does.
 pub(super) fn bitmap(cell: u16) -> Option<usize> {
-    let is_number = cell & MARKER != 0 && cell & LOW < NOTHING;
-    let number = is_number.then_some(cell & LOW)?;
+    let is_number = names_bitmap(cell & (MARKER | LOW)) && cell & LOW != NOTHING;
+    let number = is_number.then_some(cell & LOW)? / 2;
     usize::from(number).checked_sub(1)
+}
+
+/// Whether a cell without its tag names a bitmap, or [`NOTHING`].
+#[inline(always)]
+const fn names_bitmap(cell: u16) -> bool {
+    cell & !(LOW - 1) == MARKER
+}
+
+/// The marker, but for its tag, of the hosts from `first` on, as many as `size`, a power of two from 4 to 256.
+pub(super) const fn subnet(first: u16, size: u16) -> u16 {
+    MARKER | first | (size / 2 - 1)
+}
+
+/// How many hosts there are in the subnet that a cell, a marker, stands for; none for a bitmap.
+#[inline(always)]
+const fn size(cell: u16) -> u16 {
+    ((cell ^ cell.wrapping_add(1)) & LOW).wrapping_add(1) & !3
+}
+
+/// The first host and the size of what a cell, which does not name a bitmap, stands for.
+pub(super) const fn hosts(cell: u16) -> (u16, u16) {
+    if cell & MARKER == 0 {
+        return (cell & LOW, 1);
+    }
+    let size = size(cell);
+    (cell & LOW & !(size - 1), size)
 }
 
 /// Near 256 divided by the golden ratio, so that neighbours come to lie far from each other, and odd.
@@ -67,12 +91,6 @@ pub(super) const fn tag(hash: u8) -> u16 {
     (hash as u16) << 9
 }
 
-/// The cell that says that the /24 of the host with this cell is listed whole.
-#[inline]
-pub(super) const fn whole(cell: u16) -> u16 {
-    cell | MARKER | WHOLE
-}
-
 /// All bits, or none.
 #[inline(always)]
 fn ones_if(is: bool) -> u16 {
@@ -92,16 +110,17 @@ impl Line {
         Self(self.0.map(|cell| cell ^ tag))
     }
 
-    /// Whether there is this cell of a host, or one for the whole of its /24.
+    /// Whether there is this cell of a host, or one for a subnet that it is in.
     #[inline(always)]
     pub(super) fn lists(&self, host: u16) -> bool {
-        self.any(|cell| ones_if((cell == host) | (cell == whole(host)))) != 0
+        let is_in = |cell: u16| size(cell).saturating_sub(cell ^ (host | MARKER)) != 0;
+        self.any(|cell| ones_if((cell == host) | is_in(cell))) != 0
     }
 
-    /// Whether there is, within a /24, a marker with the number of a bitmap.
+    /// Whether there is, within a /24, a marker of a bitmap.
     #[inline(always)]
     pub(super) fn names_bitmap(&self) -> bool {
-        self.any(|cell| ones_if(cell.wrapping_sub(MARKER) < NOTHING)) != 0
+        self.any(|cell| ones_if(names_bitmap(cell))) != 0
     }
 
     /// The marker within a /24, or 0.
@@ -122,8 +141,8 @@ impl Line {
     /// The highest number of a bitmap in a cell.
     pub(super) fn bitmaps(&self) -> usize {
         let numbers = self.0.map(|cell| {
-            let (kind, number) = (cell & MARKER, cell & LOW);
-            u16::from(kind != 0 && number < NOTHING) * number
+            let (is_bitmap, number) = (names_bitmap(cell & (MARKER | LOW)), cell & LOW);
+            u16::from(is_bitmap && number != NOTHING) * number / 2
         });
         numbers.into_iter().fold(0, u16::max).into()
     }
@@ -136,5 +155,55 @@ impl Line {
             .skip(1)
             .take_while(move |cell| *cell != first);
         (*self != EMPTY).then_some(first).into_iter().chain(rest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether one cell lists a host, and nothing else of its bucket does.
+    fn lists(cell: u16, tag: u16, host: u16) -> bool {
+        Line([cell; CELLS]).within(tag).lists(host)
+    }
+
+    #[test]
+    fn a_cell_lists_the_hosts_it_stands_for() {
+        let subnets = (2..=8).map(|bits| 1_u16 << bits);
+        let subnets = subnets.flat_map(|size| {
+            let starts = (0..256).step_by(size.into());
+            starts.map(move |first| (subnet(first, size), first..first + size))
+        });
+        let single = (0..256).map(|host| (host, host..host + 1));
+        let cells: Vec<_> = subnets.chain(single).collect();
+        assert_eq!(cells.len(), 127 + 256);
+        let tags = [0, 1, 42, 127].map(tag);
+        for (cell, range) in cells {
+            assert_eq!(hosts(cell), (range.start, range.end - range.start));
+            assert_eq!(bitmap(cell), None);
+            for (of, asked) in tags.iter().flat_map(|of| tags.map(|asked| (of, asked))) {
+                for host in 0..256 {
+                    let is_listed = *of == asked && range.contains(&host);
+                    assert_eq!(lists(of | cell, asked, host), is_listed, "{cell:x} {host}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_bitmap_lists_nothing_itself() {
+        for number in 0..=125 {
+            let cell = tag(3) | marker(number);
+            assert_eq!(bitmap(cell), Some(number));
+            let bucket = Line([cell; CELLS]);
+            assert_eq!(bucket.bitmaps(), number + 1);
+            assert!(bucket.within(tag(3)).names_bitmap());
+            assert_eq!(bitmap(bucket.within(tag(3)).marker()), Some(number));
+            assert!(!bucket.within(tag(2)).names_bitmap());
+            assert!((0..256).all(|host| !lists(cell, tag(3), host)));
+        }
+        assert_eq!(bitmap(EMPTY.within(0).marker()), None);
+        assert_eq!(EMPTY.bitmaps(), 0);
+        assert!((0..256).all(|host| !EMPTY.lists(host)));
     }
 }

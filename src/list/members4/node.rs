@@ -11,7 +11,7 @@ use super::{
     FEW, Table,
     arena::{Arena, Draft},
     directory::Touched,
-    line::{self, CELLS, EMPTY, LOW, Line, MARKER, WHOLE},
+    line::{self, CELLS, EMPTY, LOW, Line, MARKER},
 };
 use crate::list::blocks::Reference;
 
@@ -47,44 +47,68 @@ pub(super) fn ones(map: Map) -> impl Iterator<Item = u8> {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Leaf {
     None,
-    Whole,
-    /// Up to [`FEW`] distinct hosts.
+    /// Up to [`FEW`] distinct hosts and subnets.
     Few(Few),
-    /// Any hosts but all.
+    /// Any hosts.
     Many(Map),
 }
 
-/// Some hosts.
+/// Some hosts and subnets.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Few {
     length: u8,
-    hosts: [u8; FEW],
+    /// Without a tag.
+    cells: [u16; FEW],
 }
 
 impl Few {
-    pub(super) fn hosts(&self) -> &[u8] {
-        self.hosts.get(..self.length.into()).unwrap_or_default()
+    pub(super) fn cells(&self) -> &[u16] {
+        self.cells.get(..self.length.into()).unwrap_or_default()
     }
 
-    /// Adds a host that is not there; whether there was place for it.
-    pub(super) fn push(&mut self, host: u8) -> bool {
-        let place = self.hosts.get_mut(usize::from(self.length));
-        let has_place = place.map(|place| *place = host).is_some();
+    /// Adds a cell that is not there; whether there was place for it.
+    fn push_cell(&mut self, cell: u16) -> bool {
+        let place = self.cells.get_mut(usize::from(self.length));
+        let has_place = place.map(|place| *place = cell).is_some();
         self.length += u8::from(has_place);
         has_place
+    }
+
+    /// Adds the hosts from `first` on, as many as `size`, a power of two; whether there was place for them.
+    pub(super) fn push(&mut self, first: u16, size: u16) -> bool {
+        if size < 4 {
+            return (first..first + size).all(|host| self.push_cell(host));
+        }
+        self.push_cell(line::subnet(first, size))
+    }
+
+    fn map(&self) -> Map {
+        let mut map = [0; 4];
+        for &cell in self.cells() {
+            let (first, size) = line::hosts(cell);
+            set(&mut map, first.into()..usize::from(first + size));
+        }
+        map
     }
 }
 
 impl Leaf {
+    /// All hosts.
+    pub(super) const WHOLE: Self = {
+        let mut cells = [0; FEW];
+        cells[0] = line::subnet(0, 256);
+        Self::Few(Few { length: 1, cells })
+    };
+
     pub(super) fn from_map(map: Map) -> Self {
-        match map {
-            [0, 0, 0, 0] => return Self::None,
-            [u64::MAX, u64::MAX, u64::MAX, u64::MAX] => return Self::Whole,
-            _ => {}
-        }
         let mut few = Few::default();
-        if ones(map).all(|host| few.push(host)) {
-            Self::Few(few)
+        let mut rest = subnets(map);
+        if rest.all(|(first, size)| few.push(first, size)) {
+            if few == Few::default() {
+                Self::None
+            } else {
+                Self::Few(few)
+            }
         } else {
             Self::Many(map)
         }
@@ -103,8 +127,7 @@ impl Leaf {
     fn map(&self) -> Map {
         match self {
             Self::None => [0; 4],
-            Self::Whole => [u64::MAX; 4],
-            Self::Few(few) => map_of(few.hosts()),
+            Self::Few(few) => few.map(),
             Self::Many(map) => *map,
         }
     }
@@ -113,18 +136,36 @@ impl Leaf {
     fn cells(&self) -> usize {
         match self {
             Self::None => 0,
-            Self::Whole | Self::Many(_) => 1,
+            Self::Many(_) => 1,
             Self::Few(few) => few.length.into(),
         }
     }
 }
 
-fn map_of(hosts: &[u8]) -> Map {
-    let mut map = [0; 4];
-    for &host in hosts {
-        map[usize::from(host) / 64] |= 1 << (host % 64);
+/// The largest subnets that the hosts of a map make up, in order: the first host of each, and its size.
+fn subnets(map: Map) -> impl Iterator<Item = (u16, u16)> {
+    let others = map.map(|word| !word);
+    let mut end = 0;
+    std::iter::from_fn(move || {
+        let first = next(&map, end);
+        let run = next(&others, first) - first;
+        let size = 1 << run.checked_ilog2()?.min(first.trailing_zeros());
+        end = first + size;
+        Some((first as u16, size as u16))
+    })
+}
+
+/// The first bit from `from` on that is set, or 256.
+fn next(map: &Map, from: usize) -> usize {
+    let mut at = from;
+    while let Some(word) = map.get(at / 64) {
+        let bits = word >> (at % 64);
+        if bits != 0 {
+            return at + bits.trailing_zeros() as usize;
+        }
+        at = (at / 64 + 1) * 64;
     }
-    map
+    256
 }
 
 /// What a node may have in it.
@@ -228,28 +269,22 @@ impl Node {
             return Leaf::None;
         }
         let (bucket, tag) = self.place(net);
-        let mut few = Few::default();
-        for cell in self.buckets[bucket]
-            .cells()
-            .filter(|cell| same_net(*cell, tag))
-        {
-            if cell & MARKER != 0 {
-                return self.marked(cell);
-            }
-            few.push(cell as u8);
-        }
-        if few == Few::default() {
-            Leaf::None
-        } else {
-            Leaf::Few(few)
-        }
+        let cells = self.buckets[bucket].cells();
+        self.leaf(cells.filter(|cell| same_net(*cell, tag)))
     }
 
-    fn marked(&self, marker: u16) -> Leaf {
-        match line::bitmap(marker).and_then(|at| self.bitmaps.get(at)) {
-            Some(lines) => Leaf::Many(from_lines(lines)),
-            None => Leaf::Whole,
+    /// What the cells of one /24 say.
+    fn leaf(&self, cells: impl Iterator<Item = u16>) -> Leaf {
+        let mut leaf = Leaf::None;
+        let mut few = Few::default();
+        for cell in cells {
+            if let Some(lines) = line::bitmap(cell).and_then(|at| self.bitmaps.get(at)) {
+                return Leaf::Many(from_lines(lines));
+            }
+            few.push_cell(cell & (MARKER | LOW));
+            leaf = Leaf::Few(few);
         }
+        leaf
     }
 
     /// Whether anything of a /24 is listed.
@@ -278,11 +313,7 @@ impl Node {
         }
         match leaf {
             Leaf::None => {}
-            Leaf::Whole => cells.push(tag | MARKER | WHOLE),
-            Leaf::Few(few) => few
-                .hosts()
-                .iter()
-                .for_each(|host| cells.push(tag | u16::from(*host))),
+            Leaf::Few(few) => few.cells().iter().for_each(|cell| cells.push(tag | cell)),
             Leaf::Many(map) => {
                 let at = unused.take().unwrap_or(self.bitmaps.len());
                 cells.push(tag | line::marker(at));
@@ -321,19 +352,9 @@ impl Node {
             );
         }
         cells.sort_unstable();
-        let leaf = |cells: &[(u8, u16)]| {
-            let mut few = Few::default();
-            for &(_, cell) in cells {
-                if cell & MARKER != 0 {
-                    return self.marked(cell);
-                }
-                few.push(cell as u8);
-            }
-            Leaf::Few(few)
-        };
         cells
             .chunk_by(|a, b| a.0 == b.0)
-            .map(|cells| (cells[0].0, leaf(cells)))
+            .map(|cells| (cells[0].0, self.leaf(cells.iter().map(|(_, cell)| *cell))))
             .collect()
     }
 
@@ -378,11 +399,8 @@ impl Node {
             let cells = &mut buckets[bucket];
             match leaf {
                 Leaf::None => {}
-                Leaf::Whole => cells.push(tag | MARKER | WHOLE),
                 Leaf::Few(few) if !is_set(&plan.crowded, *net) => {
-                    few.hosts()
-                        .iter()
-                        .for_each(|host| cells.push(tag | u16::from(*host)));
+                    few.cells().iter().for_each(|cell| cells.push(tag | cell));
                 }
                 Leaf::Few(_) | Leaf::Many(_) => {
                     cells.push(tag | line::marker(node.bitmaps.len()));
@@ -546,9 +564,9 @@ mod tests {
         match kind % 6 {
             0 => {}
             1 => set(&mut map, from..from + 1),
-            2 => set(&mut map, from..from + 3),
-            3 => set(&mut map, from..from + FEW),
-            4 => set(&mut map, from..from + FEW + 1),
+            2 => set(&mut map, from..from + 23),
+            3 => (0..FEW).for_each(|at| set(&mut map, from + 3 * at..from + 3 * at + 1)),
+            4 => (0..=FEW).for_each(|at| set(&mut map, from + 3 * at..from + 3 * at + 1)),
             _ => set(&mut map, 0..256),
         }
         Leaf::from_map(map)
@@ -559,6 +577,35 @@ mod tests {
             .iter()
             .map(|(net, leaf)| (*net, leaf.map()))
             .collect()
+    }
+
+    #[test]
+    fn few_are_the_fewest_subnets() {
+        let few = |ranges: &[(usize, usize)]| {
+            let mut map = [0; 4];
+            ranges
+                .iter()
+                .for_each(|(first, end)| set(&mut map, *first..*end));
+            assert_eq!(Leaf::from_map(map).map(), map);
+            match Leaf::from_map(map) {
+                Leaf::None => Some(Vec::new()),
+                Leaf::Few(few) => Some(few.cells().iter().map(|cell| line::hosts(*cell)).collect()),
+                Leaf::Many(_) => None,
+            }
+        };
+        assert_eq!(few(&[]), Some(vec![]));
+        assert_eq!(few(&[(0, 256)]), Some(vec![(0, 256)]));
+        assert_eq!(Leaf::from_map([u64::MAX; 4]), Leaf::WHOLE);
+        assert_eq!(
+            few(&[(1, 9)]),
+            Some(vec![(1, 1), (2, 1), (3, 1), (4, 4), (8, 1)])
+        );
+        assert_eq!(few(&[(64, 200)]), Some(vec![(64, 64), (128, 64), (192, 8)]));
+        assert_eq!(
+            few(&[(0, 2), (255, 256)]),
+            Some(vec![(0, 1), (1, 1), (255, 1)])
+        );
+        assert_eq!(few(&[(1, 255)]), None);
     }
 
     #[test]

@@ -267,7 +267,7 @@ fn listed(net: u32, entries: &Entries<u32>) -> Leaf {
         ControlFlow::Continue(())
     });
     if whole.is_break() {
-        Leaf::Whole
+        Leaf::WHOLE
     } else {
         Leaf::from_map(map)
     }
