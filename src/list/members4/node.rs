@@ -46,7 +46,6 @@ pub(super) fn ones(map: Map) -> impl Iterator<Item = u8> {
 /// What is listed of one /24.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Leaf {
-    None,
     /// Up to [`FEW`] distinct hosts and subnets.
     Few(Few),
     /// Any hosts.
@@ -93,6 +92,10 @@ impl Few {
 }
 
 impl Leaf {
+    pub(super) const NONE: Self = Self::Few(Few {
+        length: 0,
+        cells: [0; FEW],
+    });
     /// All hosts.
     pub(super) const WHOLE: Self = {
         let mut cells = [0; FEW];
@@ -102,13 +105,8 @@ impl Leaf {
 
     pub(super) fn from_map(map: Map) -> Self {
         let mut few = Few::default();
-        let mut rest = subnets(map);
-        if rest.all(|(first, size)| few.push(first, size)) {
-            if few == Few::default() {
-                Self::None
-            } else {
-                Self::Few(few)
-            }
+        if subnets(map).all(|(first, size)| few.push(first, size)) {
+            Self::Few(few)
         } else {
             Self::Many(map)
         }
@@ -126,7 +124,6 @@ impl Leaf {
 
     fn map(&self) -> Map {
         match self {
-            Self::None => [0; 4],
             Self::Few(few) => few.map(),
             Self::Many(map) => *map,
         }
@@ -135,7 +132,6 @@ impl Leaf {
     /// Cells it takes in a bucket.
     fn cells(&self) -> usize {
         match self {
-            Self::None => 0,
             Self::Many(_) => 1,
             Self::Few(few) => few.length.into(),
         }
@@ -266,7 +262,7 @@ impl Node {
     /// What is listed of a /24.
     pub(super) fn get(&self, net: u8) -> Leaf {
         if !self.reach.has(net) {
-            return Leaf::None;
+            return Leaf::NONE;
         }
         let (bucket, tag) = self.place(net);
         let cells = self.buckets[bucket].cells();
@@ -275,16 +271,14 @@ impl Node {
 
     /// What the cells of one /24 say.
     fn leaf(&self, cells: impl Iterator<Item = u16>) -> Leaf {
-        let mut leaf = Leaf::None;
         let mut few = Few::default();
         for cell in cells {
             if let Some(lines) = line::bitmap(cell).and_then(|at| self.bitmaps.get(at)) {
                 return Leaf::Many(from_lines(lines));
             }
             few.push_cell(cell & (MARKER | LOW));
-            leaf = Leaf::Few(few);
         }
-        leaf
+        Leaf::Few(few)
     }
 
     /// Whether anything of a /24 is listed.
@@ -312,7 +306,6 @@ impl Node {
             return false;
         }
         match leaf {
-            Leaf::None => {}
             Leaf::Few(few) => few.cells().iter().for_each(|cell| cells.push(tag | cell)),
             Leaf::Many(map) => {
                 let at = unused.take().unwrap_or(self.bitmaps.len());
@@ -398,7 +391,6 @@ impl Node {
             let (bucket, tag) = node.place(*net);
             let cells = &mut buckets[bucket];
             match leaf {
-                Leaf::None => {}
                 Leaf::Few(few) if !is_set(&plan.crowded, *net) => {
                     few.cells().iter().for_each(|cell| cells.push(tag | cell));
                 }
@@ -588,7 +580,6 @@ mod tests {
                 .for_each(|(first, end)| set(&mut map, *first..*end));
             assert_eq!(Leaf::from_map(map).map(), map);
             match Leaf::from_map(map) {
-                Leaf::None => Some(Vec::new()),
                 Leaf::Few(few) => Some(few.cells().iter().map(|cell| line::hosts(*cell)).collect()),
                 Leaf::Many(_) => None,
             }
@@ -639,7 +630,7 @@ mod tests {
                 let leaf = leaf(net, (step / 7 % 6) as u8);
                 if node.set(net, &leaf) {
                     model.remove(&net);
-                    if leaf != Leaf::None {
+                    if leaf != Leaf::NONE {
                         model.insert(net, leaf);
                     }
                 } else {
@@ -647,7 +638,7 @@ mod tests {
                 }
                 let leaves: Vec<_> = model.iter().map(|(net, leaf)| (*net, *leaf)).collect();
                 assert_eq!(hosts(&node.leaves()), hosts(&leaves), "step {step}");
-                let listed = model.get(&net).copied().unwrap_or(Leaf::None);
+                let listed = model.get(&net).copied().unwrap_or(Leaf::NONE);
                 assert_eq!(node.get(net).map(), listed.map(), "step {step}");
                 assert!(
                     nets.iter()

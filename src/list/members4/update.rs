@@ -215,7 +215,7 @@ impl<'a> Change<'a> {
         let mut misfits = Vec::new();
         for net in self.nets(reach) {
             let leaf = self.leaf(net, &node);
-            let nets = if leaf == Leaf::None {
+            let nets = if leaf == Leaf::NONE {
                 &mut self.emptied
             } else {
                 &mut self.filled
