@@ -206,11 +206,17 @@ impl Arena {
         }
         let reach = node.depth + node.stride;
         let agrees = |row: &Row<A>| node.shared(row) >= node.depth.min(row.length);
-        let (own, deep): (Vec<_>, Vec<_>) = changes
-            .iter()
-            .copied()
-            .filter(|c| agrees(&c.row))
-            .partition(|c| c.row.length < reach);
+        let is_deep = |c: &Change<A>| c.row.length >= reach;
+        let (own, sorted_out): (Vec<_>, Vec<_>);
+        // Nearly always all are.
+        let deep = if changes.iter().all(|c| is_deep(c) && agrees(&c.row)) {
+            own = Vec::new();
+            changes
+        } else {
+            let agreeing = changes.iter().copied().filter(|c| agrees(&c.row));
+            (sorted_out, own) = agreeing.partition(is_deep);
+            &sorted_out
+        };
         let before = (done.added, done.removed);
         if !own.is_empty() {
             let rows = self.take_leaf(node.own, done);

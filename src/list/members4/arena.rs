@@ -78,8 +78,7 @@ impl Arena {
         let (segment, start) = self.place(reference);
         let lines = segment.get(start..).unwrap_or_default();
         let (buckets, rest) = lines.split_at(buckets(reference).min(lines.len()));
-        let bitmaps = buckets.iter().map(Line::bitmaps).max().unwrap_or(0);
-        let bitmaps = rest.get(..2 * bitmaps);
+        let bitmaps = rest.get(..2 * Line::bitmaps(buckets));
         (buckets, bitmaps.unwrap_or_default())
     }
 

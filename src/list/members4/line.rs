@@ -138,13 +138,19 @@ impl Line {
         usize::from(others.into_iter().sum::<u16>()) + 1
     }
 
-    /// The highest number of a bitmap in a cell.
-    pub(super) fn bitmaps(&self) -> usize {
-        let numbers = self.0.map(|cell| {
-            let (is_bitmap, number) = (names_bitmap(cell & (MARKER | LOW)), cell & LOW);
-            u16::from(is_bitmap && number != NOTHING) * number / 2
+    /// The highest number of a bitmap that a cell of `buckets` names.
+    pub(super) fn bitmaps(buckets: &[Self]) -> usize {
+        // Cell by cell of all buckets, and signed, as the oldest vectors have no greatest of unsigned ones.
+        let most = buckets.iter().fold([0_i16; CELLS], |mut most, bucket| {
+            for (most, &cell) in most.iter_mut().zip(&bucket.0) {
+                let low = cell & LOW;
+                let is_number = names_bitmap(cell & (MARKER | LOW)) & (low != NOTHING);
+                let number = (ones_if(is_number) & (low / 2)).cast_signed();
+                *most = number.max(*most);
+            }
+            most
         });
-        numbers.into_iter().fold(0, u16::max).into()
+        most.into_iter().fold(0, i16::max).unsigned_abs().into()
     }
 
     /// The distinct cells.
@@ -196,14 +202,14 @@ mod tests {
             let cell = tag(3) | marker(number);
             assert_eq!(bitmap(cell), Some(number));
             let bucket = Line([cell; CELLS]);
-            assert_eq!(bucket.bitmaps(), number + 1);
+            assert_eq!(Line::bitmaps(&[EMPTY, bucket]), number + 1);
             assert!(bucket.within(tag(3)).names_bitmap());
             assert_eq!(bitmap(bucket.within(tag(3)).marker()), Some(number));
             assert!(!bucket.within(tag(2)).names_bitmap());
             assert!((0..256).all(|host| !lists(cell, tag(3), host)));
         }
         assert_eq!(bitmap(EMPTY.within(0).marker()), None);
-        assert_eq!(EMPTY.bitmaps(), 0);
+        assert_eq!(Line::bitmaps(&[EMPTY]), 0);
         assert!((0..256).all(|host| !EMPTY.lists(host)));
     }
 }

@@ -266,13 +266,8 @@ impl Node {
         }
         let (bucket, tag) = self.place(net);
         let cells = self.buckets[bucket].cells();
-        self.leaf(cells.filter(|cell| same_net(*cell, tag)))
-    }
-
-    /// What the cells of one /24 say.
-    fn leaf(&self, cells: impl Iterator<Item = u16>) -> Leaf {
         let mut few = Few::default();
-        for cell in cells {
+        for cell in cells.filter(|cell| same_net(*cell, tag)) {
             if let Some(lines) = line::bitmap(cell).and_then(|at| self.bitmaps.get(at)) {
                 return Leaf::Many(from_lines(lines));
             }
@@ -336,19 +331,13 @@ impl Node {
 
     /// Everything listed, by the third byte of the address.
     pub(super) fn leaves(&self) -> Vec<(u8, Leaf)> {
-        let mut cells: Vec<(u8, u16)> = Vec::new();
+        let mut nets = [0; 4];
         for (at, bucket) in self.buckets.iter().enumerate() {
-            cells.extend(
-                bucket
-                    .cells()
-                    .map(|cell| (self.net(at, cell), cell & (MARKER | LOW))),
-            );
+            for net in bucket.cells().map(|cell| usize::from(self.net(at, cell))) {
+                set(&mut nets, net..net + 1);
+            }
         }
-        cells.sort_unstable();
-        cells
-            .chunk_by(|a, b| a.0 == b.0)
-            .map(|cells| (cells[0].0, self.leaf(cells.iter().map(|(_, cell)| *cell))))
-            .collect()
+        ones(nets).map(|net| (net, self.get(net))).collect()
     }
 
     /// The third byte of the address of a cell in bucket `at`.
