@@ -1,5 +1,5 @@
 //! Many addresses at once on processors with AVX2, which nearly all servers with `x86-64` have: the same steps, compiled
-//! for it. All hits take 0.55 to 0.6 of the time of one by one, and 0.95 without it. This is the only module of the
+//! for it. All hits take 0.6 to 0.65 of the time of one by one, and as long without it. This is the only module of the
 //! crate with `unsafe`, for a single call.
 #![expect(unsafe_code, reason = "a call of what is compiled for AVX2")]
 
