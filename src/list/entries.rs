@@ -43,8 +43,9 @@ pub(crate) use walk::Covering;
 const LEAF: usize = 32;
 /// How many rows a child gets on average when a node is built.
 const AIM: usize = 4;
-/// The most bits a node branches on.
+/// The most bits a node branches on: its map has a bit for each child.
 const MOST: u8 = 6;
+const _: () = assert!(1 << MOST <= u64::BITS);
 /// A node with at most as many rows as this becomes a leaf again.
 const COLLAPSE: u32 = 16;
 /// How many rows a slot gets on average.

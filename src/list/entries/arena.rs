@@ -137,6 +137,7 @@ impl Arena {
 
     /// Appends empty segments until there are `segments`.
     pub(super) fn pad(&mut self, segments: usize) {
+        debug_assert!(self.segments.len() <= segments);
         self.segments.resize_with(segments, Arc::default);
     }
 

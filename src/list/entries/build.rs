@@ -68,7 +68,8 @@ impl<A: Bits> Entries<A> {
 
 impl<A: Bits> Part<'_, A> {
     fn build(self, stride: u8) -> (Arena, Vec<Arc<Page>>, Vec<Row<A>>) {
-        let mut arena = Arena::starting_at(self.segment, words(self.rows) / 4);
+        // Nearly all rows share a leaf and what is said in it.
+        let mut arena = Arena::starting_at(self.segment, words(self.rows) / 6);
         let mut short = Vec::new();
         let mut rest = self.rows;
         let pages = (self.pages.0..self.pages.1).map(|page| {
@@ -192,7 +193,8 @@ fn parts<A: Bits>(rows: &[Row<A>], stride: u8) -> Vec<Part<'_, A>> {
 
 /// As many words as the blocks of `rows` have at most.
 fn words<A: Bits>(rows: &[Row<A>]) -> usize {
-    rows.len() * (A::WORDS + 8)
+    // For each row at most a leaf of its own, a node that tells it from the others, and two slots that expire.
+    rows.len() * ((A::WORDS + 4) + (A::WORDS + 4) + 2 * 2)
 }
 
 /// As many segments as `rows` need at most.

@@ -27,7 +27,7 @@ pub(super) struct Node<A> {
     /// The first `depth` bits of everything beneath, but for what is in `own`, which may be shorter.
     pub(super) origin: A,
     pub(super) depth: u8,
-    /// At most 6.
+    /// At most [`MOST`](super::MOST).
     pub(super) stride: u8,
     /// Rows in all of the subtree.
     pub(super) count: u32,

@@ -15,6 +15,7 @@ use crate::list::{
 /// A slot for each /16.
 #[derive(Clone, Debug)]
 pub(super) struct Directory {
+    /// Shared as long as none changes.
     pages: Arc<[Arc<Page>; PAGES]>,
 }
 
@@ -112,7 +113,7 @@ const fn bits(net: u8) -> [u32; 2] {
     [1 << (net >> 3), 1 << (net & 31)]
 }
 
-/// The same for each third byte, as one number.
+/// The same for each third byte, as one number. Not a `static`, which the caller's crate would have to look for.
 const BITS: [u64; 256] = {
     let mut all = [0; 256];
     let mut net = 0;

@@ -1,4 +1,4 @@
-//! Sixteen bytes: a bucket of eight cells, half a bitmap, or a quarter of the references to nodes of /20s.
+//! Sixteen bytes: a bucket of eight cells, or half a bitmap.
 
 /// Eight cells of a bucket.
 ///
@@ -24,9 +24,10 @@ pub(super) const EMPTY: Line = Line([MARKER | NOTHING; CELLS]);
 /// The marker of a /24, but for its tag, that names the bitmap at this place among those of its node.
 #[expect(
     clippy::cast_possible_truncation,
-    reason = "a node has at most 126 bitmaps"
+    reason = "more bitmaps than there are numbers do not arise in a node"
 )]
 pub(super) const fn marker(bitmap: usize) -> u16 {
+    debug_assert!(bitmap < 126);
     MARKER | (2 * (bitmap as u16 + 1))
 }
 
@@ -48,7 +49,8 @@ pub(super) const fn subnet(first: u16, size: u16) -> u16 {
     MARKER | first | (size / 2 - 1)
 }
 
-/// How many hosts there are in the subnet that a cell, a marker, stands for; none for a bitmap.
+/// How many hosts there are in the subnet that a marker stands for; none for a bitmap. Of any other cell it is some
+/// number up to 256.
 #[inline(always)]
 const fn size(cell: u16) -> u16 {
     ((cell ^ cell.wrapping_add(1)) & LOW).wrapping_add(1) & !3
@@ -60,7 +62,7 @@ pub(super) const fn hosts(cell: u16) -> (u16, u16) {
         return (cell & LOW, 1);
     }
     let size = size(cell);
-    (cell & LOW & !(size - 1), size)
+    (cell & LOW & !size.wrapping_sub(1), size)
 }
 
 /// Near 256 divided by the golden ratio, so that neighbours come to lie far from each other, and odd.
@@ -113,6 +115,8 @@ impl Line {
     /// Whether there is this cell of a host, or one for a subnet that it is in.
     #[inline(always)]
     pub(super) fn lists(&self, host: u16) -> bool {
+        // What differs is less than the size only in a marker of the same /24 whose subnet has the host's first bits:
+        // to the cell of a host, or of another /24, at least bit 8 differs, and no size is more.
         let is_in = |cell: u16| size(cell).saturating_sub(cell ^ (host | MARKER)) != 0;
         self.any(|cell| ones_if((cell == host) | is_in(cell))) != 0
     }
@@ -123,10 +127,10 @@ impl Line {
         self.any(|cell| ones_if(names_bitmap(cell))) != 0
     }
 
-    /// The marker within a /24, or 0.
+    /// The marker of a bitmap within a /24, which has no other cell then, or 0.
     #[inline(always)]
     pub(super) fn marker(&self) -> u16 {
-        self.any(|cell| ones_if(cell & !LOW == MARKER) & cell)
+        self.any(|cell| ones_if(names_bitmap(cell)) & cell)
     }
 
     /// How many distinct cells there are.

@@ -19,6 +19,9 @@ use crate::list::blocks::Reference;
 const MOST: usize = 30;
 /// Lines up to which a /16 has one node.
 const LONG: usize = 24;
+/// Bitmaps to which a change adds no other. A build gives a /16 at most 72 in one node, and a /20 has 16 /24s, so all
+/// of them have a number.
+const ENOUGH: usize = 24;
 
 /// 256 bits: the hosts of a /24, or the /24s of a /16.
 pub(super) type Map = [u64; 4];
@@ -46,7 +49,7 @@ pub(super) fn ones(map: Map) -> impl Iterator<Item = u8> {
 /// What is listed of one /24.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Leaf {
-    /// Up to [`FEW`] distinct hosts and subnets.
+    /// Up to [`FEW`] distinct hosts and subnets; not always the fewest, as a build takes them as they come.
     Few(Few),
     /// Any hosts.
     Many(Map),
@@ -297,7 +300,8 @@ impl Node {
                 unused = unused.or(line::bitmap(cell));
             }
         }
-        if cells.length + leaf.cells() > CELLS || self.bitmaps.len() > LONG {
+        let is_too_many = matches!(leaf, Leaf::Many(_)) && self.bitmaps.len() > ENOUGH;
+        if cells.length + leaf.cells() > CELLS || is_too_many {
             return false;
         }
         match leaf {
