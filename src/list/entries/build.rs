@@ -201,3 +201,35 @@ fn words<A: Bits>(rows: &[Row<A>]) -> usize {
 fn most<A: Bits>(rows: &[Row<A>]) -> usize {
     1 + (words(rows) >> 24)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Entry;
+    use crate::feed::Timestamp;
+    use crate::prefix::PrefixBits;
+
+    /// Everything that takes words: rows that say different things, expiries, and a node for nearly every row.
+    #[test]
+    fn the_worst_rows_fit_into_the_segments_kept_for_them() {
+        let row = |bits: u128, feed: u16, expires: u64| {
+            let prefix = PrefixBits { bits, length: 128 };
+            let mut entry = Entry::new(u128::prefix(prefix));
+            entry.expires = Some(Timestamp(expires));
+            Row::new(prefix, &entry).of_feed(feed)
+        };
+        let mut rows = Vec::new();
+        for group in 0..40_u128 {
+            let bits = 0x2a << 120 | group << 104;
+            rows.extend((0..32).map(|feed| row(bits, feed, 1000 + u64::from(feed))));
+            let branches = (24..128).step_by(3).zip(2000..);
+            rows.extend(branches.map(|(bit, expires)| row(bits | 1 << (127 - bit), 0, expires)));
+        }
+        rows.sort_unstable_by(Row::order);
+        let entries = Entries::build(&rows);
+        assert!(entries.iter().eq(rows.iter().copied()));
+        let written: usize = entries.arena.sizes().sum();
+        assert!(written > 12 * rows.len(), "{written} words are not many");
+        assert!(written <= words(&rows), "{written} words");
+    }
+}
