@@ -70,7 +70,7 @@ pub struct Delta<'a> {
 const FEED_LIMIT: usize = 1 << 16;
 
 /// As many entries of one family as the references between its parts can tell apart.
-const ENTRY_LIMIT: usize = 1 << 26;
+const ENTRY_LIMIT: usize = 1 << 25;
 
 impl List {
     /// Compiles the entries that live at `now`.
@@ -84,7 +84,7 @@ impl List {
     ///
     /// # Errors
     ///
-    /// When two feeds have one name, or there are more than 65,536 feeds or 2²⁶ (67,108,864)
+    /// When two feeds have one name, or there are more than 65,536 feeds or 2²⁵ (33,554,432)
     /// entries of one address family.
     pub fn compile(feeds: &[Feed], now: Timestamp) -> Result<Self, CompileError> {
         let mut named: Vec<&Feed> = feeds.iter().collect();

@@ -205,6 +205,14 @@ impl<A: Bits> Node<A> {
         expiries.min().unwrap_or(Expiry::NEVER)
     }
 
+    /// What is in it, if that is a single child.
+    pub(super) fn only_child(&self) -> Option<Slot> {
+        match *self.children.slots {
+            [child] if !self.owns() => Some(child),
+            _ => None,
+        }
+    }
+
     fn expires(&self) -> bool {
         self.earliest() != Expiry::NEVER
     }

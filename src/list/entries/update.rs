@@ -232,7 +232,8 @@ impl Arena {
         }
         node.count = node.count + (done.added - before.0) as u32 - (done.removed - before.1) as u32;
         if node.count > COLLAPSE {
-            return self.node(&node);
+            // Else nodes that once told rows apart would pile up above those that are left.
+            return node.only_child().unwrap_or_else(|| self.node(&node));
         }
         let mut rows: Vec<Row<A>> = Vec::with_capacity(node.count as usize);
         for slot in node.slots() {

@@ -154,7 +154,11 @@ impl Stretch {
         while let Some((row, rest)) = rows.split_first()
             && row.length <= cover::LONGEST
         {
-            self.short.push((row.bits(), row.length));
+            let prefix = (row.bits(), row.length);
+            // However often it is listed.
+            if self.short.last() != Some(&prefix) {
+                self.short.push(prefix);
+            }
             rows = rest;
         }
         let Some(first) = rows.first() else { return };

@@ -34,7 +34,7 @@ const KEY: u32 = 16;
 const TAG: u16 = u16::MAX >> 1;
 /// Near their golden section, which spreads neighbours; odd, as are its powers.
 const MULTIPLIER: u32 = 40_503;
-/// Powers of it that are tried before a node gets twice the buckets.
+/// Powers of it that are tried with the fewest buckets, before a node gets twice as many.
 const POWERS: u32 = 8;
 /// Cells of a bucket, and of a word.
 const CELLS: usize = 8;
@@ -78,7 +78,9 @@ impl Spread {
         let fewest = planes.len().div_ceil(CELLS).max(2).next_power_of_two();
         let most = KEY - CELLS.ilog2();
         let mut tried = (fewest.ilog2()..most).flat_map(|bits| {
-            (1..=POWERS).map(move |n| Self::new(bits, MULTIPLIER.wrapping_pow(n)))
+            // Twice as many with twice the buckets, so that keys that were chosen to fit none are as many more.
+            let powers = POWERS << (bits - fewest.ilog2());
+            (1..=powers).map(move |n| Self::new(bits, MULTIPLIER.wrapping_pow(n)))
         });
         let fits = |spread: &Self| {
             let mut used = vec![0; spread.buckets()];
