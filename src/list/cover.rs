@@ -51,6 +51,8 @@ pub(crate) fn uncover<A: Bits>(
         left.push((row.bits(), row.length));
         ControlFlow::Continue(())
     });
+    // However many feeds list them: the rows of one prefix are met together.
+    left.dedup();
     for index in indices(prefix) {
         if let Some(reference) = directory.reference(index) {
             *reference &= !COVERED;

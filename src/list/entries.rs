@@ -153,14 +153,13 @@ impl<A: Bits> Entries<A> {
     fn mark_covered(&mut self) {
         let mut marks = vec![[0_u64; (1 << PAGE) / 64]; self.pages.len()];
         let words = marks.as_flattened_mut();
-        let mut last = None;
-        for row in Walk::<A>::new(&self.arena, self.short.reference) {
-            // However often it is listed.
-            if last.replace((row.bits(), row.length)) == Some((row.bits(), row.length)) {
-                continue;
-            }
-            let first = row.bits().index(0, self.stride);
-            let last = row.bits().last(row.length).index(0, self.stride);
+        let short = Walk::<A>::new(&self.arena, self.short.reference);
+        let mut short: Vec<_> = short.map(|row| row.prefix()).collect();
+        // However many feeds list them.
+        short.dedup();
+        for prefix in short {
+            let first = prefix.bits.index(0, self.stride);
+            let last = prefix.bits.last(prefix.length).index(0, self.stride);
             let covered = words.iter_mut().zip((0..).step_by(64));
             for (word, slot) in covered.take(last / 64 + 1).skip(first / 64) {
                 let from = first.saturating_sub(slot);

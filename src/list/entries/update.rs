@@ -4,6 +4,7 @@
     reason = "the list's limit on rows keeps counts below 32 bits"
 )]
 
+use std::borrow::Cow;
 use std::hint::black_box;
 use std::sync::Arc;
 
@@ -207,15 +208,13 @@ impl Arena {
         let reach = node.depth + node.stride;
         let agrees = |row: &Row<A>| node.shared(row) >= node.depth.min(row.length);
         let is_deep = |c: &Change<A>| c.row.length >= reach;
-        let (own, sorted_out): (Vec<_>, Vec<_>);
         // Nearly always all are.
-        let deep = if changes.iter().all(|c| is_deep(c) && agrees(&c.row)) {
-            own = Vec::new();
-            changes
+        let (own, deep) = if changes.iter().all(|c| is_deep(c) && agrees(&c.row)) {
+            (Vec::new(), Cow::Borrowed(changes))
         } else {
             let agreeing = changes.iter().copied().filter(|c| agrees(&c.row));
-            (sorted_out, own) = agreeing.partition(is_deep);
-            &sorted_out
+            let (deep, own): (Vec<_>, Vec<_>) = agreeing.partition(is_deep);
+            (own, Cow::Owned(deep))
         };
         let before = (done.added, done.removed);
         if !own.is_empty() {

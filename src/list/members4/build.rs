@@ -56,6 +56,8 @@ impl Members4 {
             }
             short.extend(stretch.short);
         }
+        // However many feeds list them.
+        short.dedup();
         members.cover(&short);
         members
     }
@@ -154,11 +156,7 @@ impl Stretch {
         while let Some((row, rest)) = rows.split_first()
             && row.length <= cover::LONGEST
         {
-            let prefix = (row.bits(), row.length);
-            // However often it is listed.
-            if self.short.last() != Some(&prefix) {
-                self.short.push(prefix);
-            }
+            self.short.push((row.bits(), row.length));
             rows = rest;
         }
         let Some(first) = rows.first() else { return };

@@ -33,9 +33,15 @@ pub(super) const fn marker(bitmap: usize) -> u16 {
 
 /// The place of the bitmap that a cell names, if it does.
 pub(super) fn bitmap(cell: u16) -> Option<usize> {
-    let is_number = names_bitmap(cell & (MARKER | LOW)) && cell & LOW != NOTHING;
-    let number = is_number.then_some(cell & LOW)? / 2;
-    usize::from(number).checked_sub(1)
+    usize::from(number(cell)).checked_sub(1)
+}
+
+/// The number of the bitmap that a cell names, or 0.
+#[inline(always)]
+fn number(cell: u16) -> u16 {
+    let low = cell & LOW;
+    let is_number = names_bitmap(cell & (MARKER | LOW)) & (low != NOTHING);
+    ones_if(is_number) & (low / 2)
 }
 
 /// Whether a cell without its tag names a bitmap, or [`NOTHING`].
@@ -147,10 +153,7 @@ impl Line {
         // Cell by cell of all buckets, and signed, as the oldest vectors have no greatest of unsigned ones.
         let most = buckets.iter().fold([0_i16; CELLS], |mut most, bucket| {
             for (most, &cell) in most.iter_mut().zip(&bucket.0) {
-                let low = cell & LOW;
-                let is_number = names_bitmap(cell & (MARKER | LOW)) & (low != NOTHING);
-                let number = (ones_if(is_number) & (low / 2)).cast_signed();
-                *most = number.max(*most);
+                *most = number(cell).cast_signed().max(*most);
             }
             most
         });

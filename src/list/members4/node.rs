@@ -284,8 +284,12 @@ impl Node {
         self.reach.has(net) && has_net(&self.buckets, 0, self.buckets.len(), net)
     }
 
-    /// Changes what is listed of a /24; whether there was place for it. If not, nothing is changed.
+    /// Changes what is listed of a /24; whether there was place for it, as there always is for nothing. If not, nothing
+    /// is changed.
     pub(super) fn set(&mut self, net: u8, leaf: &Leaf) -> bool {
+        if *leaf == Leaf::NONE && !self.reach.has(net) {
+            return true;
+        }
         let reach = self.reach.with(net);
         if self.buckets.len() < reach.fewest() {
             return false;

@@ -230,7 +230,7 @@ impl<'a> Change<'a> {
         }
         let mut leaves = node.leaves();
         leaves.retain(|(net, _)| misfits.iter().all(|(misfit, _)| net != misfit));
-        leaves.extend(misfits.into_iter().filter(|(_, leaf)| *leaf != Leaf::NONE));
+        leaves.extend(misfits);
         leaves.sort_unstable_by_key(|(net, _)| *net);
         Changed::Leaves(leaves)
     }
