@@ -295,11 +295,18 @@ fn node_address(node: &[u8]) -> Option<IpAddr> {
 
 fn parse_v6(text: &str) -> Option<IpAddr> {
     let address = match text.split_once('%') {
-        Some((_, "")) => return None,
-        Some((address, _)) => address,
+        Some((address, zone)) if is_zone_id(zone) => address,
+        Some(_) => return None,
         None => text,
     };
     Ipv6Addr::from_str(address).ok().map(IpAddr::V6)
+}
+
+/// Whether it may name an interface: letters, digits and `-._~` (RFC 6874 §2). Anything else after
+/// a `%` is not an address with a zone id but something that begins like one.
+fn is_zone_id(text: &str) -> bool {
+    let unreserved = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
+    !text.is_empty() && text.bytes().all(unreserved)
 }
 
 fn is_port(text: &str) -> bool {
@@ -331,6 +338,11 @@ mod tests {
             ("[2001:db8::7]", Some("2001:db8::7")),
             ("[2001:db8::7]:443", Some("2001:db8::7")),
             ("[2001:db8::7%2]:443", Some("2001:db8::7")),
+            ("fe80::7%br-lan.100", Some("fe80::7")),
+            ("2001:db8::7%", None),
+            ("2001:db8::7%eth0 ", None),
+            ("2001:db8::7%eth0,203.0.113.7", None),
+            ("2001:db8::7%\u{e9}th0", None),
             ("[2001:db8::7]443", None),
             ("[203.0.113.7]", None),
             ("::ffff:203.0.113.7", Some("203.0.113.7")),

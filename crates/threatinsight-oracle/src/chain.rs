@@ -60,7 +60,8 @@ fn ipv4(text: &str) -> Hop {
 fn ipv6(text: &str) -> Hop {
     let (address, zone) = text.split_once('%').unwrap_or((text, "none"));
     let address: Ipv6Addr = address.parse().ok()?;
-    Some(canonical(IpAddr::V6(address))).filter(|_| !zone.is_empty())
+    let odd = |c: char| !matches!(c, 'a'..='z' | 'A'..='Z' | '0'..='9' | '-' | '.' | '_' | '~');
+    Some(canonical(IpAddr::V6(address))).filter(|_| !zone.is_empty() && !zone.contains(odd))
 }
 
 fn is_port(text: &str) -> bool {
