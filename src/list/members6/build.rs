@@ -4,10 +4,12 @@
     reason = "`home` and the chain from it are below the number of lines"
 )]
 
+use std::hash::{BuildHasher as _, RandomState};
+
 use super::{
     LONG, Lengths, MIDDLE, Members6,
     line::Line,
-    lines::{Lines, PAGE, Shape, Writable, places},
+    lines::{Lines, PAGE, Shape, Tally, Writable, places},
     planes::Planes,
 };
 use crate::list::blocks::{Blocks, Placed};
@@ -25,8 +27,9 @@ const CELLS_PER_LINE: usize = 7;
 /// Lines in a chain that no list of networks makes unless it was made to: what cannot be filed by
 /// more bits takes some forty.
 pub(super) const LONGEST: usize = 256;
-/// Seeds that are tried before a long chain is put up with.
-const SEEDS: u64 = 16;
+/// Factors that are tried before a long chain is put up with. All but the first are random: known ones could be listed
+/// against.
+const FACTORS: usize = 4;
 
 impl Members6 {
     /// The addresses that `rows`, in prefix order, cover.
@@ -54,26 +57,28 @@ impl Lines {
         let fill = (prefixes.len() * FILL / NOT_SHORT).clamp(FILL_SHORT, FILL);
         let mut pages = cells * 100 / fill / CELLS_PER_LINE / PAGE + 2;
         // The markers of crowded networks are not known beforehand.
-        let mut seed = 0;
-        let fresh = loop {
+        let mut factors = 1;
+        let mut factor = Shape::FACTOR;
+        let (fresh, most) = loop {
+            let most = pages * PAGE * CELLS_PER_LINE * fill / 100 * OVERFULL / 10;
             let mut fresh = Fresh {
                 lines: vec![Line::EMPTY; pages * PAGE],
-                cells: 0,
-                most: pages * PAGE * CELLS_PER_LINE * fill / 100 * OVERFULL / 10,
-                seed,
-                longest: 0,
+                factor,
+                tally: Tally::default(),
             };
             let fits = ours().all(|(bits, length)| {
                 fresh.insert(bits, length);
-                !fresh.is_overfull() && (fresh.longest <= LONGEST || seed == SEEDS)
+                let Tally { cells, longest, .. } = fresh.tally;
+                cells <= most && (longest <= LONGEST || factors == FACTORS)
             });
             if fits {
-                break fresh;
+                break (fresh, most);
             }
-            if fresh.is_overfull() {
+            if fresh.tally.cells > most {
                 pages += pages / 2;
             } else {
-                seed += 1;
+                factor = RandomState::new().hash_one(factors) | 1;
+                factors += 1;
             }
         };
         let mut blocks = Blocks::empty(pages, &[Line::EMPTY; PAGE]);
@@ -86,8 +91,12 @@ impl Lines {
         Self {
             pages: blocks,
             shape: fresh.shape(),
-            cells: fresh.cells,
-            most: fresh.most,
+            // From here on.
+            tally: Tally {
+                cells: fresh.tally.cells,
+                ..Tally::default()
+            },
+            most,
             lengths,
         }
     }
@@ -96,19 +105,15 @@ impl Lines {
 /// A table being built.
 struct Fresh {
     lines: Vec<Line>,
-    cells: usize,
-    /// Cells in use from which on there are too few lines.
-    most: usize,
-    seed: u64,
-    /// The longest chain that was followed.
-    longest: usize,
+    factor: u64,
+    tally: Tally,
 }
 
 impl Writable for Fresh {
     fn shape(&self) -> Shape {
         Shape {
             count: self.lines.len() as u64,
-            seed: self.seed.wrapping_mul(0xbf58_476d_1ce4_e5b9),
+            factor: self.factor,
         }
     }
     fn line(&self, at: usize) -> Line {
@@ -117,14 +122,8 @@ impl Writable for Fresh {
     fn line_mut(&mut self, at: usize) -> &mut Line {
         &mut self.lines[at]
     }
-    fn is_overfull(&self) -> bool {
-        self.cells > self.most
-    }
-    fn grew(&mut self, cells: isize) {
-        self.cells = self.cells.wrapping_add_signed(cells);
-    }
-    fn followed(&mut self, lines: usize) {
-        self.longest = self.longest.max(lines);
+    fn tally(&mut self) -> &mut Tally {
+        &mut self.tally
     }
 }
 
@@ -149,7 +148,7 @@ mod tests {
 
     /// Cells in use per hundred.
     fn used(Members6 { long, .. }: &Members6) -> usize {
-        long.cells * 100 / (long.pages.directory.len() * PAGE * CELLS_PER_LINE)
+        long.tally.cells * 100 / (long.pages.directory.len() * PAGE * CELLS_PER_LINE)
     }
 
     #[test]

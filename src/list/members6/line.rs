@@ -32,7 +32,7 @@ static LIMITS: [u64; 256] = {
 };
 
 /// As many passers-by as are counted; from there on the count stands.
-const MOST: u8 = 127;
+pub(super) const MOST: u8 = 127;
 /// A line with a marker in it.
 const MARKED: u8 = 1 << 7;
 
@@ -162,11 +162,11 @@ impl Line {
         }
     }
 
-    /// Takes the count of one thing back.
-    pub(super) fn unpass(&mut self) {
-        if (1..MOST).contains(&self.passers()) {
-            self.state -= 1;
-        }
+    /// Takes the count of one thing back; whether it was counted.
+    pub(super) fn unpass(&mut self) -> bool {
+        let is_counted = (1..MOST).contains(&self.passers());
+        self.state -= u8::from(is_counted);
+        is_counted
     }
 
     /// Adds `item` if there is room.
@@ -370,13 +370,13 @@ mod tests {
             assert_eq!(line.levels(far | 7, 48), 0);
             assert_eq!(line.levels(near | 7, 48), level(56));
             assert!(line.was_passed());
-            line.unpass();
+            assert!(line.unpass());
             assert!(!line.was_passed() && !line.is_all());
             line.remove(marker(near));
             assert!(line.is_all());
         }
         (0..1000).for_each(|_| line.pass());
-        (0..1000).for_each(|_| line.unpass());
+        assert!((0..1000).all(|_| !line.unpass()));
         assert!(line.was_passed(), "nobody knows how many passed");
         assert!(line.push(marker(near)));
         assert_eq!(line.levels(near, 48), level(56));

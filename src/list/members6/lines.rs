@@ -25,10 +25,20 @@ pub(super) struct Lines {
     /// Of which lengths prefixes are kept.
     pub(super) lengths: Lengths,
     pub(super) shape: Shape,
-    /// Cells in use.
-    pub(super) cells: usize,
+    pub(super) tally: Tally,
     /// Cells in use from which on an update builds a new table.
     pub(super) most: usize,
+}
+
+/// What is counted as lines are written.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Tally {
+    /// Cells in use.
+    pub(super) cells: usize,
+    /// The longest chain of lines that was followed to file something.
+    pub(super) longest: usize,
+    /// Passers by that left and were not taken back, because their line had stopped counting.
+    pub(super) lost: usize,
 }
 
 impl Lines {
@@ -98,22 +108,29 @@ impl Lines {
 pub(super) struct Shape {
     /// Lines there are.
     pub(super) count: u64,
-    /// Another number spreads them otherwise: a build takes the first that leaves no chain too
-    /// long, so that nobody gains by listing networks that one number would pile up.
-    pub(super) seed: u64,
+    /// Odd. Another one spreads them otherwise.
+    pub(super) factor: u64,
+}
+
+impl Shape {
+    /// The usual factor: 2^64 divided by the golden ratio, which spreads neighbours.
+    pub(super) const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
 }
 
 /// The line that everything agreeing with `bits` in the first `filed` bits starts in.
 #[inline]
-fn home(bits: u128, filed: u8, Shape { count, seed }: Shape) -> usize {
+fn home(bits: u128, filed: u8, Shape { count, factor }: Shape) -> usize {
+    const OTHER: u64 = 0xd6e8_feb8_6659_fd93;
     let high = (bits >> 64) as u64;
     let key = if filed <= 64 {
         high >> (64 - filed)
     } else {
-        high.rotate_left(23) ^ (bits as u64 >> (128 - filed)).wrapping_mul(0xd6e8_feb8_6659_fd93)
+        // Which halves have a key in common depends on the factor too.
+        high.wrapping_mul(factor).rotate_left(23)
+            ^ (bits as u64 >> (128 - filed)).wrapping_mul(OTHER)
     };
-    let hash = (key ^ seed ^ u64::from(filed) << 57).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let hash = (hash ^ hash >> 32).wrapping_mul(0xd6e8_feb8_6659_fd93);
+    let hash = (key ^ u64::from(filed) << 57).wrapping_mul(factor);
+    let hash = (hash ^ hash >> 32).wrapping_mul(OTHER);
     ((u128::from(hash) * u128::from(count)) >> 64) as usize
 }
 
@@ -129,10 +146,7 @@ pub(super) trait Writable {
     fn shape(&self) -> Shape;
     fn line(&self, at: usize) -> Line;
     fn line_mut(&mut self, at: usize) -> &mut Line;
-    /// More or fewer cells are in use.
-    fn grew(&mut self, cells: isize);
-    /// A chain of `lines` was followed to file something.
-    fn followed(&mut self, lines: usize);
+    fn tally(&mut self) -> &mut Tally;
 
     /// Files a prefix that is not there yet.
     fn insert(&mut self, bits: u128, length: u8) {
@@ -151,9 +165,6 @@ pub(super) trait Writable {
         self.push(Item::Prefix { bits, length }, bits, filed);
     }
 
-    /// Whether there are so many cells in use that chains become long, or endless.
-    fn is_overfull(&self) -> bool;
-
     /// Takes a prefix out; it is there.
     fn remove(&mut self, bits: u128, length: u8) {
         for bits_there in places(bits, length).skip(1) {
@@ -170,12 +181,13 @@ pub(super) trait Writable {
         for (followed, at) in chain(bits, filed, self.shape()).enumerate() {
             let line = self.line_mut(at);
             if line.push(item) {
-                self.followed(followed);
+                let longest = &mut self.tally().longest;
+                *longest = followed.max(*longest);
                 break;
             }
             line.pass();
         }
-        self.grew(item.cells() as isize);
+        self.tally().cells += item.cells();
     }
 
     fn take(&mut self, item: Item, bits: u128, filed: u8) {
@@ -192,9 +204,10 @@ pub(super) trait Writable {
             passed += 1;
         }
         for at in chain(bits, filed, self.shape()).take(passed) {
-            self.line_mut(at).unpass();
+            let is_counted = self.line_mut(at).unpass();
+            self.tally().lost += usize::from(!is_counted);
         }
-        self.grew(-(item.cells() as isize));
+        self.tally().cells -= item.cells();
     }
 
     /// Everything in the lines that the first `filed` bits of `bits` lead to.
@@ -324,9 +337,59 @@ fn up_to(length: u8) -> Levels {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::list::members6::LONG;
+
+    /// So many /48s that the first factor lets start in line `at` of `count`.
+    pub(in super::super) fn pile(count: u64, at: usize, length: usize) -> Vec<(u128, u8)> {
+        let factor = Shape::FACTOR;
+        let sites = (0..).map(|site: u128| 0x2001 << 112 | site << 80);
+        let here = sites.filter(|site| home(*site, 48, Shape { count, factor }) == at);
+        here.take(length).map(|site| (site, 48)).collect()
+    }
+
+    /// How many lines are such.
+    pub(in super::super) fn count(lines: &Lines, is_such: fn(&Line) -> bool) -> usize {
+        let all = (0..lines.shape.count as usize).filter_map(|at| lines.line(at));
+        all.filter(|line| is_such(line)).count()
+    }
+
+    #[test]
+    fn another_factor_spreads_what_one_piles_up() {
+        const LENGTH: usize = 2000;
+        let count_of = Lines::build(&pile(700, 40, LENGTH), LONG).shape.count;
+        let pile = pile(count_of, 40, LENGTH);
+        let lines = Lines::build(&pile, LONG);
+        assert_eq!(lines.shape.count, count_of);
+        assert_ne!(lines.shape.factor, Shape::FACTOR);
+        let passed = count(&lines, Line::was_passed);
+        assert!(passed < 100, "{passed} of {count_of}");
+        assert!(pile.iter().all(|(bits, _)| lines.contain(*bits, 48)));
+        assert!(!lines.contain(pile[0].0 ^ 1 << 112, 48));
+    }
+
+    #[test]
+    fn another_factor_parts_hosts_that_share_a_key() {
+        // 1 / FACTOR: the number of right bits doubles with each step.
+        let inverse = (0..6).fold(1_u64, |x, _| {
+            x.wrapping_mul(2_u64.wrapping_sub(x.wrapping_mul(Shape::FACTOR)))
+        });
+        let host = |number: u64| {
+            let key = number.wrapping_mul(0xd6e8_feb8_6659_fd93).rotate_right(23);
+            u128::from(key.wrapping_mul(inverse)) << 64 | u128::from(number) << 32
+        };
+        let homes = |factor| {
+            let shape = Shape {
+                count: 1 << 20,
+                factor,
+            };
+            let homes = (0..100).map(|number| home(host(number), 96, shape));
+            homes.collect::<std::collections::BTreeSet<_>>().len()
+        };
+        assert_eq!(homes(Shape::FACTOR), 1);
+        assert_eq!(homes(Shape::FACTOR ^ 2), 100);
+    }
 
     /// Sites of a /64 to a /48, some of them crowded with hosts: lines that are full, passed and marked.
     fn prefixes() -> Vec<(u128, u8)> {
@@ -342,14 +405,9 @@ mod tests {
     fn what_passed_full_lines_is_found() {
         let prefixes = prefixes();
         let lines = Lines::build(&prefixes, LONG);
-        let count = lines.shape.count as usize;
-        let of = |which: fn(&Line) -> bool| {
-            let all = (0..count).filter_map(|at| lines.line(at));
-            all.filter(|line| which(line)).count()
-        };
-        let passed = of(Line::was_passed);
-        let marked = of(|line| !line.was_passed() && !line.is_all());
-        assert!(passed > 20 && marked > 5, "{passed} {marked} of {count}");
+        let passed = count(&lines, Line::was_passed);
+        let marked = count(&lines, |line| !line.was_passed() && !line.is_all());
+        assert!(passed > 20 && marked > 5, "{passed} {marked}");
         for &(bits, length) in &prefixes {
             assert!(lines.contain(bits, 48), "{bits:x}/{length}");
             assert!(lines.contain(bits | 7, 48), "{bits:x}/{length}");

@@ -6,11 +6,14 @@ use std::collections::BTreeMap;
 use super::{
     Members6,
     build::LONGEST,
-    line::Line,
-    lines::{Lines, PAGE, Shape, Writable},
+    line::{self, Line},
+    lines::{Lines, PAGE, Shape, Tally, Writable},
 };
 use crate::list::blocks::{Edit, Placed};
 use crate::list::entries::Entries;
+
+/// Passers by that may be lost before a new table is built: at most 64 lines seem passed then that are not.
+const LOST: usize = 64 * line::MOST as usize;
 
 impl Members6 {
     /// These members after prefixes appeared or vanished; `entries` are those after the change.
@@ -38,23 +41,22 @@ impl Lines {
         let mut changed = Changed {
             lines: self,
             pages: BTreeMap::new(),
-            cells: self.cells,
-            longest: 0,
+            tally: self.tally,
         };
         let ours = |(_, length): &&(u128, u8)| self.lengths.contains(length);
         for &(bits, length) in vanished.iter().filter(ours) {
             changed.remove(bits, length);
         }
-        for &(bits, length) in appeared.iter().filter(ours) {
+        let fits = appeared.iter().filter(ours).all(|&(bits, length)| {
             changed.insert(bits, length);
-            if changed.is_overfull() || changed.longest > LONGEST {
-                let mut prefixes: Vec<_> =
-                    entries.iter().map(|row| (row.bits(), row.length)).collect();
-                prefixes.dedup();
-                return Self::build(&prefixes, self.lengths.clone());
-            }
+            changed.tally.cells <= self.most && changed.tally.longest <= LONGEST
+        });
+        let tally = changed.tally;
+        if !fits || tally.lost > LOST {
+            let mut prefixes: Vec<_> = entries.iter().map(|row| (row.bits(), row.length)).collect();
+            prefixes.dedup();
+            return Self::build(&prefixes, self.lengths.clone());
         }
-        let cells = changed.cells;
         let mut edit = Edit::default();
         for (page, lines) in changed.pages {
             edit.blocks.push(Placed {
@@ -70,7 +72,7 @@ impl Lines {
             pages,
             lengths: self.lengths.clone(),
             shape: self.shape,
-            cells,
+            tally,
             most: self.most,
         }
     }
@@ -80,9 +82,7 @@ impl Lines {
 struct Changed<'a> {
     lines: &'a Lines,
     pages: BTreeMap<usize, [Line; PAGE]>,
-    cells: usize,
-    /// The longest chain that was followed.
-    longest: usize,
+    tally: Tally,
 }
 
 impl Changed<'_> {
@@ -111,13 +111,46 @@ impl Writable for Changed<'_> {
         let page = self.page(at / PAGE);
         &mut self.pages.entry(at / PAGE).or_insert(page)[at % PAGE]
     }
-    fn is_overfull(&self) -> bool {
-        self.cells > self.lines.most
+    fn tally(&mut self) -> &mut Tally {
+        &mut self.tally
     }
-    fn grew(&mut self, cells: isize) {
-        self.cells = self.cells.wrapping_add_signed(cells);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        Entry,
+        list::members6::{LONG, lines::tests},
+        prefix::PrefixBits,
+        row::Row,
+    };
+
+    fn entries(prefixes: &[(u128, u8)]) -> Entries<u128> {
+        let entry = Entry::new("2001:db8::/64".parse().unwrap());
+        let row = |&(bits, length): &(u128, u8)| Row::new(PrefixBits { bits, length }, &entry);
+        Entries::build(&prefixes.iter().map(row).collect::<Vec<_>>())
     }
-    fn followed(&mut self, lines: usize) {
-        self.longest = self.longest.max(lines);
+
+    #[test]
+    fn lines_that_stopped_counting_are_built_anew_after_a_while() {
+        let listed: Vec<_> = (0..2000)
+            .map(|site: u128| (0x2002 << 112 | site << 80, 48))
+            .collect();
+        let mut lines = Lines::build(&listed, LONG);
+        let before = tests::count(&lines, Line::was_passed);
+        let entries = entries(&listed);
+        let mut lost = 0;
+        for at in (0..600).step_by(12) {
+            let pile = tests::pile(lines.shape.count, at, 200);
+            lines = lines.update(&pile, &[], &entries);
+            assert!(pile.iter().all(|(bits, _)| lines.contain(*bits, 48)));
+            lines = lines.update(&[], &pile, &entries);
+            assert!(!pile.iter().any(|(bits, _)| lines.contain(*bits, 48)));
+            assert!(listed.iter().all(|(bits, _)| lines.contain(*bits, 48)));
+            lost += usize::from(tests::count(&lines, Line::was_passed) > before);
+        }
+        let after = tests::count(&lines, Line::was_passed);
+        assert!(lost > 20 && after < before + 64, "{lost} {before} {after}");
     }
 }
