@@ -49,6 +49,8 @@ const FEW: usize = 6;
 pub(crate) struct Members4 {
     directory: Directory,
     tables: Vec<Table>,
+    /// The /16 of each table but the first.
+    split: Vec<u16>,
     arena: Arena,
 }
 
@@ -65,7 +67,10 @@ impl Members4 {
 
     /// Heap bytes.
     pub(crate) fn bytes(&self) -> usize {
-        self.directory.bytes() + size_of_val(&*self.tables) + self.arena.bytes()
+        self.directory.bytes()
+            + size_of_val(&*self.tables)
+            + size_of_val(&*self.split)
+            + self.arena.bytes()
     }
 
     /// The node that `address` is in, if it is not in all of a /16.

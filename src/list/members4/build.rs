@@ -8,7 +8,7 @@
 use super::{
     Members4,
     arena::{self, Arena, Draft},
-    directory::{Directory, Slot, Touched},
+    directory::{Directory, Touched},
     node::{self, Few, Leaf, Map, Node, Placed, Reach, set},
 };
 use crate::list::{
@@ -38,6 +38,7 @@ impl Members4 {
             directory: Directory::new(),
             // The table of every /16 that has none.
             tables: vec![[0; 16]],
+            split: vec![0],
             arena: Arena::empty(),
         };
         let mut short = Vec::new();
@@ -82,6 +83,7 @@ impl Members4 {
                 None => {
                     slot.node = flag | arena::split(self.tables.len());
                     self.tables.push(table);
+                    self.split.push(index);
                 }
             },
         }
@@ -90,9 +92,9 @@ impl Members4 {
     /// Drops a table; the last one takes its place.
     fn drop_table(&mut self, number: usize) {
         self.tables.swap_remove(number);
-        let last = arena::split(self.tables.len());
-        let is_last = |slot: &Slot| slot.node & !COVERED == last;
-        if let Some(slot) = self.directory.wanted(is_last).next() {
+        self.split.swap_remove(number);
+        if let Some(index) = self.split.get(number) {
+            let slot = self.directory.get_mut(*index);
             slot.node = slot.node & COVERED | arena::split(number);
         }
     }

@@ -57,6 +57,7 @@ impl Members4 {
         next.cover(&covering);
         next.arena.tidy(&mut next.directory, &mut next.tables);
         next.tables.shrink_to_fit();
+        next.split.shrink_to_fit();
         next
     }
 
