@@ -82,7 +82,7 @@ const RESERVED_4: [(Bits4, &str); 11] = [
 ];
 
 /// IANA IPv6 Special-Purpose Address Registry, RFC 4291 for multicast, RFC 3879 for site-local.
-const RESERVED_6: [(Bits6, &str); 8] = [
+const RESERVED_6: [(Bits6, &str); 11] = [
     (v6(0, 0, 128), "::/128, unspecified"),
     (v6(0, 1, 128), "::1/128, loopback"),
     (
@@ -90,6 +90,9 @@ const RESERVED_6: [(Bits6, &str); 8] = [
         "64:ff9b:1::/48, local translation",
     ),
     (v6(0x0100 << 48, 0, 64), "100::/64, discard"),
+    (v6(0x0100 << 48 | 1, 0, 64), "100:0:0:1::/64, dummy"),
+    (v6(0x2001_0002 << 32, 0, 48), "2001:2::/48, benchmarking"),
+    (v6(0x5f00 << 48, 0, 16), "5f00::/16, segment routing"),
     (v6(0xfc00 << 48, 0, 7), "fc00::/7, unique local"),
     (v6(0xfe80 << 48, 0, 10), "fe80::/10, link-local"),
     (v6(0xfec0 << 48, 0, 10), "fec0::/10, site-local"),
