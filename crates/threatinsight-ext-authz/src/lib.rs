@@ -47,7 +47,7 @@
 //! |---|---|
 //! | allow, log | OK |
 //! | block | denied: 403 with Okta's body |
-//! | there is no address, or it is none | the gRPC error `INVALID_ARGUMENT`, never a denial |
+//! | there is no address, or it is none | the gRPC error `INVALID_ARGUMENT`, never a denial; [`ExtAuthz::on_unjudged`] hears of it |
 //!
 //! OK and denied carry dynamic metadata in the filter's namespace: `verdict`, `reason`,
 //! `generation` and, when the client is listed, `feed`, the names of the feeds between commas.

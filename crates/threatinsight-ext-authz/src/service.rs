@@ -18,9 +18,11 @@ use crate::attributes::{client, kind};
 pub struct ExtAuthz {
     engine: Engine,
     sink: Option<Arc<Sink>>,
+    unjudged: Option<Arc<Unjudged>>,
 }
 
 type Sink = dyn Fn(&Event<'_>) + Send + Sync;
+type Unjudged = dyn Fn(&str) + Send + Sync;
 
 /// One request that was judged, for the sink.
 ///
@@ -43,7 +45,11 @@ impl ExtAuthz {
     /// Judges by `engine`'s current snapshot.
     #[must_use]
     pub fn new(engine: Engine) -> Self {
-        Self { engine, sink: None }
+        Self {
+            engine,
+            sink: None,
+            unjudged: None,
+        }
     }
 
     /// Calls `sink` once for every decision, before Envoy is answered. The request waits: a sink
@@ -51,6 +57,14 @@ impl ExtAuthz {
     #[must_use]
     pub fn on_decision(mut self, sink: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Self {
         self.sink = Some(Arc::new(sink));
+        self
+    }
+
+    /// Calls `sink` once for every check that names no client, and so is not judged, with what is wrong: where Envoy
+    /// lets such requests pass (`failure_mode_allow`), nothing else tells that they do.
+    #[must_use]
+    pub fn on_unjudged(mut self, sink: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        self.unjudged = Some(Arc::new(sink));
         self
     }
 
@@ -69,7 +83,11 @@ impl Authorization for ExtAuthz {
     ) -> Result<tonic::Response<CheckResponse>, Status> {
         let (metadata, _, check) = check.into_parts();
         let attributes = check.attributes.unwrap_or_default();
-        let client = client(&metadata, &attributes)?;
+        let client = client(&metadata, &attributes).inspect_err(|status| {
+            if let Some(unjudged) = &self.unjudged {
+                unjudged(status.message());
+            }
+        })?;
         let request = Request::from(client).with_kind(kind(&attributes));
         let snapshot = self.engine.load();
         let decision = snapshot.evaluate(&request);

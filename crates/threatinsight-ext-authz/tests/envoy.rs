@@ -215,7 +215,11 @@ async fn an_address_however_it_is_written_is_that_address() {
 async fn what_is_no_address_is_an_error_and_never_a_verdict() {
     let events: Arc<Mutex<usize>> = Arc::default();
     let counted = Arc::clone(&events);
-    let service = ExtAuthz::new(blocking()).on_decision(move |_| *counted.lock().unwrap() += 1);
+    let heard: Arc<Mutex<Vec<String>>> = Arc::default();
+    let errors = Arc::clone(&heard);
+    let service = ExtAuthz::new(blocking())
+        .on_decision(move |_| *counted.lock().unwrap() += 1)
+        .on_unjudged(move |error| errors.lock().unwrap().push(error.to_owned()));
     let mut client = connect(service).await;
     let pipe = Address::Pipe(Pipe::default());
     let mut checks: Vec<CheckRequest> =
@@ -234,6 +238,8 @@ async fn what_is_no_address_is_an_error_and_never_a_verdict() {
     for check in checks {
         let status = ask(&mut client, check.clone()).await.unwrap_err();
         assert_eq!(status.code(), Code::InvalidArgument, "{check:?}");
+        let heard: Vec<String> = std::mem::take(&mut heard.lock().unwrap());
+        assert_eq!(heard, [status.message()], "{check:?}");
         let message = status.message();
         assert!(
             message.starts_with("attributes.source.address: ")

@@ -21,6 +21,7 @@ pub(crate) struct Metrics {
     /// When the served snapshot came into being, in seconds since the Unix epoch.
     pub(crate) snapshot_since: Gauge,
     decisions: Family<DecisionLabels, Counter>,
+    unjudged: Family<GatewayLabels, Counter>,
     requests: Family<RequestLabels, Counter>,
     entries: Family<FeedLabels, Gauge>,
     registry: Arc<Registry>,
@@ -30,6 +31,11 @@ pub(crate) struct Metrics {
 struct DecisionLabels {
     verdict: Label<threatinsight::Verdict>,
     reason: Label<threatinsight::Reason>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct GatewayLabels {
+    gateway: &'static str,
 }
 
 /// A label whose value displays itself, and has few values.
@@ -68,6 +74,12 @@ impl Metrics {
             "Requests judged, by verdict and reason",
             decisions.clone(),
         );
+        let unjudged = Family::default();
+        registry.register(
+            "unjudged",
+            "Requests that a gateway asked about without naming a client",
+            unjudged.clone(),
+        );
         let events_written = Counter::default();
         registry.register(
             "log_events_written",
@@ -104,6 +116,7 @@ impl Metrics {
             compile_seconds,
             snapshot_since,
             decisions,
+            unjudged,
             requests,
             entries,
             registry: Arc::new(registry),
@@ -116,6 +129,22 @@ impl Metrics {
             reason: Label(decision.reason()),
         };
         self.decisions.get_or_create(&labels).inc();
+    }
+
+    /// A gateway asked about a request that cannot be judged, for `error`.
+    pub(crate) fn not_judged(&self, gateway: &'static str, error: &str) {
+        let before = self
+            .unjudged
+            .get_or_create(&GatewayLabels { gateway })
+            .inc();
+        // Nearly always the gateway's configuration is wrong, and all its requests are like the first.
+        if before == 0 {
+            tracing::warn!(
+                gateway,
+                error,
+                "a request cannot be judged; others are counted in threatinsight_unjudged_total"
+            );
+        }
     }
 
     pub(crate) fn answered(&self, method: &'static str, route: String, status: u16) {

@@ -20,10 +20,12 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub struct Agent {
     pub(crate) engine: Engine,
     pub(crate) sink: Option<Arc<Sink>>,
+    pub(crate) unjudged: Option<Arc<Unjudged>>,
     pub(crate) limits: Limits,
 }
 
 type Sink = dyn Fn(&Event<'_>) + Send + Sync;
+type Unjudged = dyn Fn(&str) + Send + Sync;
 
 /// What peers may use up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +57,7 @@ impl Agent {
         Self {
             engine,
             sink: None,
+            unjudged: None,
             limits: Limits::default(),
         }
     }
@@ -64,6 +67,14 @@ impl Agent {
     #[must_use]
     pub fn on_decision(mut self, sink: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Self {
         self.sink = Some(Arc::new(sink));
+        self
+    }
+
+    /// Calls `sink` once for every frame that names no client, and so is not judged, with what is
+    /// wrong: where HAProxy's rules let such requests pass, nothing else tells that they do.
+    #[must_use]
+    pub fn on_unjudged(mut self, sink: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        self.unjudged = Some(Arc::new(sink));
         self
     }
 

@@ -73,7 +73,7 @@
 //!
 //! A message without a `client`, two that disagree on it, or a client that is no address set
 //! nothing, and neither does an agent that is late, full or down: whether the request then passes
-//! is what HAProxy's rule about `-m found` says.
+//! is what HAProxy's rule about `-m found` says. [`Agent::on_unjudged`] hears of such messages.
 //!
 //! # What a peer can cost
 //!

@@ -38,8 +38,14 @@ impl<'a> Event<'a> {
 
 /// Completes `answer` to the messages of one frame; without a client, with nothing.
 pub(crate) fn judge(agent: &Agent, messages: &[Message], answer: Ack, max_frame_size: u32) -> Ack {
-    let Some(client) = client(messages) else {
-        return answer;
+    let client = match client(messages) {
+        Ok(client) => client,
+        Err(error) => {
+            if let Some(unjudged) = &agent.unjudged {
+                unjudged(error);
+            }
+            return answer;
+        }
     };
     let kind = match text(messages, "kind") {
         Some(kind) if *kind == *Kind::Other.to_string() => Kind::Other,
@@ -81,11 +87,16 @@ fn values<'a>(messages: &'a [Message], name: &str) -> impl Iterator<Item = &'a T
     arguments.filter_map(move |(found, value)| (found == name).then_some(value))
 }
 
-/// The one client that the messages name; `None` when there is none, or no saying which.
-fn client(messages: &[Message]) -> Option<IpAddr> {
+/// The one client that the messages name, or what is wrong.
+fn client(messages: &[Message]) -> Result<IpAddr, &'static str> {
     let mut addresses = values(messages, "client").map(address);
-    let first = addresses.next()??;
-    addresses.all(|other| other == Some(first)).then_some(first)
+    let first = addresses.next();
+    let first = first.ok_or("argument client: found nothing, expected an address")?;
+    let first = first.ok_or("argument client: found another type, expected an address")?;
+    if addresses.any(|other| other != Some(first)) {
+        return Err("argument client: found several that differ, expected one address");
+    }
+    Ok(first)
 }
 
 fn address(value: &TypedData) -> Option<IpAddr> {

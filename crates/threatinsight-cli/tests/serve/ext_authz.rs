@@ -100,6 +100,7 @@ fn envoy_is_answered_by_the_engine_that_the_api_changes() {
     for expected in [
         r#"threatinsight_decisions_total{verdict="block",reason="listed"} 1"#,
         r#"threatinsight_decisions_total{verdict="allow",reason="not-listed"} 1"#,
+        r#"threatinsight_unjudged_total{gateway="ext_authz"} 1"#,
     ] {
         assert!(metrics.lines().any(|line| line == expected), "{metrics}");
     }

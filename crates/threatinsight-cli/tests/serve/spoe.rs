@@ -19,6 +19,9 @@ const HELLO: &[u8] = b"\x01\0\0\0\x01\0\0\
 /// NOTIFY, stream 1, frame 1: a message `check` with `client`, 203.0.113.7.
 const ASK: &[u8] = b"\x03\0\0\0\x01\x01\x01\x05check\x01\x06client\x06\xcb\0\x71\x07";
 
+/// The same without a client.
+const ASK_NOTHING: &[u8] = b"\x03\0\0\0\x01\x01\x02\x05check\0";
+
 fn exchange(stream: &mut TcpStream, frame: &[u8]) -> Vec<u8> {
     let length = u32::try_from(frame.len()).unwrap();
     stream.write_all(&length.to_be_bytes()).unwrap();
@@ -76,6 +79,16 @@ fn haproxy_is_answered_by_the_engine_that_the_api_changes() {
     let events = server.events("203.0.113.7");
     assert_eq!(events.len(), 1, "{events:?}");
     assert_eq!(events[0]["outcome"]["result"], "DENY");
+
+    let answer = exchange(&mut stream, ASK_NOTHING);
+    assert!(!contains(&answer, b"verdict"), "{answer:?}");
+    let metrics = agent()
+        .get(format!("{}/metrics", server.url))
+        .call()
+        .unwrap();
+    let metrics = metrics.into_body().read_to_string().unwrap();
+    let expected = r#"threatinsight_unjudged_total{gateway="spoe"} 1"#;
+    assert!(metrics.lines().any(|line| line == expected), "{metrics}");
 
     // It ends although HAProxy's connection is open, and says so.
     let id = server.child.id().to_string();

@@ -11,12 +11,15 @@ use crate::event::RequestContext;
 
 pub(super) fn routes(app: &Arc<App>) -> Router {
     let engine = app.control.engine().clone();
+    let metrics = app.control.metrics().clone();
     let app = Arc::clone(app);
-    let service = ExtAuthz::new(engine).on_decision(move |event| {
-        observe(&app, event.decision, &event.request.chain, || {
-            context(event.attributes)
-        });
-    });
+    let service = ExtAuthz::new(engine)
+        .on_decision(move |event| {
+            observe(&app, event.decision, &event.request.chain, || {
+                context(event.attributes)
+            });
+        })
+        .on_unjudged(move |error| metrics.not_judged("ext_authz", error));
     Router::new().route_service(
         "/envoy.service.auth.v3.Authorization/{method}",
         service.into_service(),

@@ -50,7 +50,11 @@ fn a_listed_client_is_blocked_with_reason_and_feed() {
 fn without_one_client_no_variable_is_set_and_nothing_is_decided() {
     let decisions: Arc<Mutex<usize>> = Arc::default();
     let counted = Arc::clone(&decisions);
-    let agent = Agent::new(blocking()).on_decision(move |_| *counted.lock().unwrap() += 1);
+    let heard: Arc<Mutex<Vec<String>>> = Arc::default();
+    let errors = Arc::clone(&heard);
+    let agent = Agent::new(blocking())
+        .on_decision(move |_| *counted.lock().unwrap() += 1)
+        .on_unjudged(move |error| errors.lock().unwrap().push(error.to_owned()));
     let running = Running::start(agent);
     let mut connection = running.connect();
     for arguments in [
@@ -70,6 +74,12 @@ fn without_one_client_no_variable_is_set_and_nothing_is_decided() {
     connection.send(&notify(7, 1, &[&other, &[("client", client(LISTED))]]));
     assert!(connection.receive().variables().is_empty());
     assert_eq!(*decisions.lock().unwrap(), 0);
+    let heard = heard.lock().unwrap().clone();
+    assert_eq!(heard.len(), 9, "{heard:?}");
+    for (error, found) in heard.iter().zip(["nothing", "another type"]) {
+        assert!(error.contains(&format!("client: found {found}")), "{error}");
+    }
+    assert!(heard[8].contains("client: found several"), "{heard:?}");
     // Beside another message, or said twice, one client is one.
     connection.send(&notify(7, 1, &[&[], &other, &other]));
     assert_eq!(connection.receive().variables()["verdict"], text("allow"));
