@@ -108,7 +108,8 @@ impl Stage {
 
 /// The verdict on one request, with its reason.
 ///
-/// Borrows from the snapshot that made it; 64 bytes at most, no allocation.
+/// Borrows from the snapshot that made it; 64 bytes at most, no allocation. Serializes (feature `serde`) to `verdict`,
+/// `reason` and `client`, and of a listed client also `level`, `patterns` and the names of the `feeds`.
 #[derive(Clone, Copy, Debug)]
 pub struct Decision<'s> {
     /// What the gateway does.
@@ -128,5 +129,35 @@ impl Decision<'_> {
     #[must_use]
     pub const fn reason(&self) -> Reason {
         self.stage.reason()
+    }
+}
+
+#[cfg(feature = "serde")]
+impl serde::Serialize for Decision<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct as _;
+
+        let fields = if self.threat.is_some() { 6 } else { 3 };
+        let mut decision = serializer.serialize_struct("Decision", fields)?;
+        decision.serialize_field("verdict", &self.verdict)?;
+        decision.serialize_field("reason", &self.reason())?;
+        decision.serialize_field("client", &self.client)?;
+        if let Some(threat) = self.threat {
+            decision.serialize_field("level", &threat.level())?;
+            decision.serialize_field("patterns", &threat.patterns())?;
+            decision.serialize_field("feeds", &Feeds(threat))?;
+        }
+        decision.end()
+    }
+}
+
+/// The names of the feeds that list a client.
+#[cfg(feature = "serde")]
+struct Feeds<'s>(Threat<'s>);
+
+#[cfg(feature = "serde")]
+impl serde::Serialize for Feeds<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.feeds())
     }
 }

@@ -57,6 +57,26 @@ fn engine_crosses_threads_without_arc() {
     assert_eq!(thread.join().unwrap(), Stage::NotListed);
 }
 
+#[test]
+fn decisions_serialize_with_what_is_known_of_a_listed_client() {
+    let feed = |name| Feed::parse(name, b"203.0.113.0/24", &ParseOptions::default());
+    let feeds = ["tor", "scanners"].map(|name| feed(name).unwrap().feed);
+    let snapshot = Policy::new(Action::Block).compile(&feeds, Timestamp(0));
+    let snapshot = snapshot.unwrap();
+    let json = |chain: &[u8]| {
+        let decision = snapshot.evaluate(&Request::new(Chain::parse(chain)));
+        serde_json::to_string(&decision).unwrap()
+    };
+    assert_eq!(
+        json(b"203.0.113.7"),
+        r#"{"verdict":"block","reason":"listed","client":"203.0.113.7","level":"high","patterns":["Negative IP Reputation"],"feeds":["scanners","tor"]}"#
+    );
+    assert_eq!(
+        json(b"garbage"),
+        r#"{"verdict":"log","reason":"unknown-client","client":null}"#
+    );
+}
+
 /// A policy in which every stage is reached.
 const POLICY: &str = r#"{
     "action": "block", "enforceFrom": "high", "excludeZones": ["nzoA"], "exemptZone": "nzoE",

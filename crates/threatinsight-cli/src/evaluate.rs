@@ -2,11 +2,10 @@
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Read, Write};
-use std::net::IpAddr;
 
 use clap::Args;
-use serde::{Serialize, Serializer};
-use threatinsight::{Chain, Kind, Level, Patterns, Reason, Request, Snapshot, Threat, Verdict};
+use serde::Serialize;
+use threatinsight::{Chain, Decision, Kind, Request, Snapshot};
 
 use crate::failure::Failure;
 use crate::inputs::{ActionName, Inputs, KindName};
@@ -133,13 +132,8 @@ impl Judge<'_> {
             Form::Json => {
                 let answer = Answer {
                     chain: &String::from_utf8_lossy(chain),
-                    verdict: decision.verdict,
-                    reason: decision.reason(),
-                    client: decision.client,
+                    decision,
                     generation: self.snapshot.generation(),
-                    level: decision.threat.as_ref().map(Threat::level),
-                    patterns: decision.threat.as_ref().map(Threat::patterns),
-                    feeds: decision.threat.map(Feeds),
                 };
                 json_line(answers, &answer)
             }
@@ -151,25 +145,9 @@ impl Judge<'_> {
 #[derive(Serialize)]
 struct Answer<'a> {
     chain: &'a str,
-    verdict: Verdict,
-    reason: Reason,
-    client: Option<IpAddr>,
+    #[serde(flatten)]
+    decision: Decision<'a>,
     generation: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    level: Option<Level>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    patterns: Option<Patterns>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    feeds: Option<Feeds<'a>>,
-}
-
-/// The names of the feeds that list the client.
-struct Feeds<'a>(Threat<'a>);
-
-impl Serialize for Feeds<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.feeds())
-    }
 }
 
 fn deliver(answers: &mut Vec<u8>, output: &mut impl Write) -> Result<(), Failure> {

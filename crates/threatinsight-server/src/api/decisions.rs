@@ -1,6 +1,5 @@
 //! `/v1/decisions` and `/v1/authorize`: what gateways ask.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Json;
@@ -9,10 +8,8 @@ use axum::extract::{Query, Request as HttpRequest, State};
 use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, FORWARDED, USER_AGENT};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde::{Deserialize, Serialize, Serializer};
-use threatinsight::{
-    Chain, Decision, Explanation, Kind, Level, Patterns, Reason, Request, Snapshot, Threat, Verdict,
-};
+use serde::{Deserialize, Serialize};
+use threatinsight::{Chain, Decision, Explanation, Kind, Request, Snapshot, Verdict};
 
 use super::body::{Body, json};
 use crate::app::App;
@@ -50,16 +47,9 @@ struct Question {
 #[derive(Serialize)]
 struct Answer<'a> {
     chain: &'a str,
-    verdict: Verdict,
-    reason: Reason,
-    client: Option<IpAddr>,
+    #[serde(flatten)]
+    decision: Decision<'a>,
     generation: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    level: Option<Level>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    patterns: Option<Patterns>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    feeds: Option<Feeds<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     explanation: Option<Explanation>,
 }
@@ -80,15 +70,6 @@ struct OneAnswer<'a> {
     answer: Answer<'a>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     not_enforced: &'a [String],
-}
-
-/// The names of the feeds that list the client.
-struct Feeds<'a>(Threat<'a>);
-
-impl Serialize for Feeds<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.feeds())
-    }
 }
 
 /// Judges the chains of a body. A request that asks for explanations asks about requests rather
@@ -168,13 +149,8 @@ fn judge<'a>(
     }
     Answer {
         chain: text,
-        verdict: decision.verdict,
-        reason: decision.reason(),
-        client: decision.client,
+        decision,
         generation: snapshot.generation(),
-        level: decision.threat.as_ref().map(Threat::level),
-        patterns: decision.threat.as_ref().map(Threat::patterns),
-        feeds: decision.threat.map(Feeds),
         explanation: explain.then(|| snapshot.explain(&request)),
     }
 }
