@@ -81,32 +81,40 @@ impl Lines {
                 factors += 1;
             }
         };
-        let mut blocks = Blocks::empty(pages, &[Line::EMPTY; PAGE]);
-        let placed = (0..pages).map(|page| Placed {
+        fresh.finish(most, lengths)
+    }
+}
+
+/// A table being built.
+#[derive(Clone)]
+struct Fresh {
+    lines: Vec<Line>,
+    factor: u64,
+    tally: Tally,
+}
+
+impl Fresh {
+    fn finish(self, most: usize, lengths: Lengths) -> Lines {
+        let count = self.lines.len() / PAGE;
+        let mut pages = Blocks::empty(count, &[Line::EMPTY; PAGE]);
+        let placed = (0..count).map(|page| Placed {
             index: page,
             flags: 0,
             offset: page * PAGE,
         });
-        blocks.append(&fresh.lines, &placed.collect::<Vec<_>>());
-        Self {
-            pages: blocks,
-            shape: fresh.shape(),
+        pages.append(&self.lines, &placed.collect::<Vec<_>>());
+        Lines {
+            pages,
+            shape: self.shape(),
             // From here on.
             tally: Tally {
-                cells: fresh.tally.cells,
+                cells: self.tally.cells,
                 ..Tally::default()
             },
             most,
             lengths,
         }
     }
-}
-
-/// A table being built.
-struct Fresh {
-    lines: Vec<Line>,
-    factor: u64,
-    tally: Tally,
 }
 
 impl Writable for Fresh {
@@ -129,10 +137,12 @@ impl Writable for Fresh {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::ops::Range;
 
     use super::*;
     use crate::Entry;
+    use crate::bits::Bits as _;
     use crate::list::entries::Entries;
     use crate::prefix::PrefixBits;
 
@@ -144,6 +154,56 @@ mod tests {
             Row::new(PrefixBits { bits, length: 64 }, &entry)
         });
         rows.collect()
+    }
+
+    /// In a table of few lines what is filed by one number of bits often lies beside what is filed by another.
+    #[test]
+    #[expect(clippy::cast_possible_truncation, reason = "they are below 60")]
+    fn what_is_filed_by_several_numbers_of_bits_is_found_and_goes() {
+        let mut state = 1_u64;
+        let mut random = |below: u64| {
+            state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+            (state >> 33) % below
+        };
+        for _ in 0..2000 {
+            let mut fresh = Fresh {
+                lines: vec![Line::EMPTY; 2 * PAGE],
+                factor: random(1 << 31) << 33 | Shape::FACTOR,
+                tally: Tally::default(),
+            };
+            let mut model: BTreeSet<(u128, u8)> = BTreeSet::new();
+            for step in 0..60 {
+                let site = 0x2001_0db8 << 96;
+                // Hosts first: of a network that is filed by few bits already they would be one of many.
+                let drawn = match random(4) + step / 15 {
+                    0..2 => (site | u128::from(random(2) << 8 | random(8)), 128),
+                    2 => (
+                        site | u128::from(random(1 << 31)) << 32,
+                        65 + random(32) as u8,
+                    ),
+                    _ => (site | u128::from(random(3) << 8 | random(16)) << 64, 64),
+                };
+                let prefix = (drawn.0.masked(drawn.1), drawn.1);
+                if fresh.tally.cells < 90 && model.insert(prefix) {
+                    fresh.insert(prefix.0, prefix.1);
+                } else if let Some(&prefix) = model.iter().nth(random(60) as usize) {
+                    model.remove(&prefix);
+                    fresh.remove(prefix.0, prefix.1);
+                }
+            }
+            let lines = fresh.clone().finish(usize::MAX, LONG);
+            for &(bits, length) in &model {
+                assert!(lines.contain(bits, 48), "{bits:x}/{length}");
+            }
+            let gone: Vec<_> = model.iter().copied().collect();
+            for &(bits, length) in &gone {
+                fresh.remove(bits, length);
+            }
+            let lines = fresh.finish(usize::MAX, LONG);
+            for &(bits, length) in &gone {
+                assert!(!lines.contain(bits, 48), "{bits:x}/{length} is gone");
+            }
+        }
     }
 
     /// Cells in use per hundred.

@@ -154,11 +154,13 @@ pub(super) trait Writable {
             self.push(Item::Prefix { bits, length }, bits_there, 40);
         }
         let mut filed = first_level(length);
+        let mut seen = 0;
         loop {
             let group = self.group(bits, filed);
+            seen |= group.levels;
             if let Some(by) = group.levels_up_to(length) {
                 filed = by;
-            } else if group.cells < CROWDED || !self.refile(bits, filed, group.levels) {
+            } else if group.cells < CROWDED || !self.refile(bits, filed, seen & !up_to(filed)) {
                 break;
             }
         }
@@ -251,7 +253,8 @@ pub(super) trait Writable {
     }
 
     /// From now on files what is under the first `filed` bits of `bits`, and long enough, by more bits than that;
-    /// `false` if nothing is. Whatever is long enough for one of `levels` is filed by it already.
+    /// `false` if nothing is. Whatever is long enough for one of `levels` is filed by it already, or by one yet longer:
+    /// those that markers name on the way here, at shorter levels too.
     fn refile(&mut self, bits: u128, filed: u8, levels: Levels) -> bool {
         let next = filed + if filed >= 120 { 4 } else { 8 };
         let lowest = if levels == 0 {
