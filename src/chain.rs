@@ -302,11 +302,11 @@ fn parse_v6(text: &str) -> Option<IpAddr> {
     Ipv6Addr::from_str(address).ok().map(IpAddr::V6)
 }
 
-/// Whether it may name an interface: letters, digits and `-._~` (RFC 6874 §2). Anything else after
-/// a `%` is not an address with a zone id but something that begins like one.
+/// Whether it may name an interface: nearly anything does (RFC 4007 §11.2), but what separates hops or parameters, or
+/// is blank, shows that more stands there than an address with a zone id.
 fn is_zone_id(text: &str) -> bool {
-    let unreserved = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
-    !text.is_empty() && text.bytes().all(unreserved)
+    let is_of_name = |b: u8| b.is_ascii_graphic() && !b",;\"".contains(&b);
+    !text.is_empty() && text.bytes().all(is_of_name)
 }
 
 fn is_port(text: &str) -> bool {
@@ -339,6 +339,7 @@ mod tests {
             ("[2001:db8::7]:443", Some("2001:db8::7")),
             ("[2001:db8::7%2]:443", Some("2001:db8::7")),
             ("fe80::7%br-lan.100", Some("fe80::7")),
+            ("fe80::7%wg+0@if3", Some("fe80::7")),
             ("2001:db8::7%", None),
             ("2001:db8::7%eth0 ", None),
             ("2001:db8::7%eth0,203.0.113.7", None),

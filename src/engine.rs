@@ -78,7 +78,7 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// When there would be too many feeds. What is being served does not change.
+    /// When there would be too many feeds or entries. What is being served does not change.
     pub fn change_list(
         &self,
         delta: &Delta<'_>,

@@ -57,7 +57,7 @@ pub struct Entry {
     /// What they were seen doing.
     pub patterns: Patterns,
     /// The first moment at which the entry no longer lives; `None` is never. Moments past
-    /// 2106-02-07 are kept as the last second before it.
+    /// 2106-02-07 are kept as 06:28:14 of that day.
     pub expires: Option<Timestamp>,
 }
 

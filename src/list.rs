@@ -141,8 +141,9 @@ impl List {
     ///
     /// # Errors
     ///
-    /// When there would be more than 65,536 feeds, or more than 2²⁶ entries of one address family.
-    /// A feed counts from its first entry on, even when it has none left; compiling forgets it.
+    /// When there would be more than 65,536 feeds, or when the entries of one address family and
+    /// all that are added of it, whatever they replace, are more than 2²⁵. A feed counts from its
+    /// first entry on, even when it has none left; compiling forgets it.
     pub fn update(&self, delta: &Delta<'_>, now: Timestamp) -> Result<Self, CompileError> {
         let mut sources = Cow::Borrowed(&*self.feeds);
         let mut places: AHashMap<&str, u16> =

@@ -31,7 +31,7 @@ pub(super) fn all(
         if zone.excluded {
             let change = format!("zone `{}` no longer excluded", zone.name);
             trial.rules(change, |rules| rules.excluded.remove(*place));
-        } else {
+        } else if zone.id.is_some() {
             let change = format!("zone `{}` excluded", zone.name);
             trial.rules(change, |rules| rules.excluded.extend([*place]));
         }

@@ -121,7 +121,8 @@ impl<'s> Threat<'s> {
             )
     }
 
-    /// The names of the feeds the entries are of, each once, ascending.
+    /// The names of the feeds the entries are of, each once, ascending. Without allocation, so each is looked for among
+    /// all entries: quadratic in how many feeds list the client.
     pub fn feeds(&self) -> impl Iterator<Item = &'s str> + use<'s> {
         let threat = *self;
         let least_after = move |last: Option<&str>| {

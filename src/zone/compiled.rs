@@ -431,7 +431,7 @@ fn zone_digest(zone: &IpZone, gateways: &[Prefix], proxies: &[Prefix]) -> Digest
         .fold(fact.digest(), digest)
 }
 
-/// Fixed seeds: the core takes no randomness, and its maps hold only what the operator wrote.
+/// Fixed seeds: these maps hold only what the operator wrote.
 pub(crate) fn fixed_hasher() -> ahash::RandomState {
     ahash::RandomState::with_seeds(1, 2, 3, 4)
 }

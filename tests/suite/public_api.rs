@@ -77,6 +77,24 @@ fn decisions_serialize_with_what_is_known_of_a_listed_client() {
     );
 }
 
+#[test]
+fn a_zone_without_an_id_is_not_suggested_to_be_excluded() {
+    let changes = |id: &str| {
+        let zone =
+            r#""type":"IP","name":"office","gateways":[{"type":"CIDR","value":"203.0.113.7"}]"#;
+        let policy = format!(r#"{{"action":"block","zones":[{{{id}{zone}}}]}}"#);
+        let policy: Policy = serde_json::from_str(&policy).unwrap();
+        let feed = Feed::parse("tor", b"203.0.113.7", &ParseOptions::default()).unwrap();
+        let snapshot = policy.compile(&[feed.feed], Timestamp(0)).unwrap();
+        let explanation = snapshot.explain(&Request::new(Chain::parse(b"203.0.113.7")));
+        assert_eq!(explanation.zones.len(), 1);
+        let changes = explanation.changes.into_iter().map(|change| change.change);
+        changes.filter(|change| change.contains("excluded")).count()
+    };
+    assert_eq!(changes(r#""id":"nzo1","#), 1);
+    assert_eq!(changes(""), 0);
+}
+
 /// A policy in which every stage is reached.
 const POLICY: &str = r#"{
     "action": "block", "enforceFrom": "high", "excludeZones": ["nzoA"], "exemptZone": "nzoE",

@@ -60,7 +60,7 @@ fn ipv4(text: &str) -> Hop {
 fn ipv6(text: &str) -> Hop {
     let (address, zone) = text.split_once('%').unwrap_or((text, "none"));
     let address: Ipv6Addr = address.parse().ok()?;
-    let odd = |c: char| !matches!(c, 'a'..='z' | 'A'..='Z' | '0'..='9' | '-' | '.' | '_' | '~');
+    let odd = |c: char| !matches!(c, '!'..='~') || matches!(c, ',' | ';' | '"');
     Some(canonical(IpAddr::V6(address))).filter(|_| !zone.is_empty() && !zone.contains(odd))
 }
 
