@@ -50,7 +50,15 @@ fn prefix6() -> impl Strategy<Value = Prefix> {
         let net = [0x2001_0db8, 0x2001_0db9, 0x2a00_0001, 0x2a00_ffff][net as usize] << 96;
         net | u128::from(low & 0x0303) << (at * 14) | u128::from(host)
     });
-    (bits, length)
+    // A crowded /48: hosts in one of its /64s, and many of those.
+    let site = 0x2001_0db8 << 96;
+    let of_site = prop_oneof![
+        (0_u128..2, 0_u128..8).prop_map(move |(high, low)| (site | high << 8 | low, 128)),
+        (0_u128..3, 0_u128..16).prop_map(move |(high, low)| (site | (high << 8 | low) << 64, 64)),
+        (any::<u32>(), 65_u8..128)
+            .prop_map(move |(bits, length)| (site | u128::from(bits) << 32, length)),
+    ];
+    prop_oneof![2 => (bits, length), 1 => of_site]
         .prop_map(|(bits, length)| Prefix::new(Ipv6Addr::from_bits(bits).into(), length))
         .prop_map(Result::unwrap)
 }
