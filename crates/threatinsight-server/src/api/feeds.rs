@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
-use axum::http::header::{ACCEPT, CONTENT_TYPE};
+use axum::http::header::{ACCEPT, CONTENT_RANGE, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use axum::{Extension, Json};
@@ -147,10 +147,16 @@ pub(super) async fn replace(
     State(app): State<Arc<App>>,
     Extension(visit): Visited,
     Path(name): Path<String>,
+    headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
     visit.require(Scope::FeedsManage)?;
     check_name(&name).map_err(|reason| Refusal::validation("name", [reason]))?;
+    // RFC 9110, section 14.5: a client that resumes an upload sends only the rest of it.
+    if headers.contains_key(CONTENT_RANGE) {
+        let message = "found a part of a feed, expected the whole";
+        return Err(Refusal::validation("Content-Range", [message]));
+    }
     let body = bytes(body)?.to_vec();
     let upload = ParsedUpload::read(name, body, app.control.parse_options()).await?;
     let FeedUpdate {

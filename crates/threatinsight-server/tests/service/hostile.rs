@@ -167,3 +167,20 @@ fn no_body_takes_the_service_down() {
     });
     assert_eq!(running.get("/readyz").status, 200);
 }
+
+#[test]
+fn a_part_of_a_feed_does_not_replace_the_whole() {
+    let running = Running::new();
+    let whole = "203.0.113.0/24\n198.51.100.7\n";
+    running.put_feed("scanners", whole).ok();
+    let part = format!(
+        "PUT /v1/feeds/scanners HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+         Authorization: SSWS {ADMINISTRATOR}\r\nContent-Length: 13\r\n\
+         Content-Range: bytes 15-27/28\r\n\r\n198.51.100.7\n"
+    );
+    let answer = raw(&running, part.as_bytes());
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    assert!(answer.contains("\"errorCode\":\"E0000001\""), "{answer}");
+    let stored = running.get_with("/v1/feeds/scanners", &[("accept", "text/plain")]);
+    assert_eq!(stored.text, whole);
+}
