@@ -1,13 +1,16 @@
 //! Changes of feeds: read whole, compared, compiled with all the others, stored, served.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use threatinsight::{Feed, List, ParseOptions, ParsedFeed, Prefix, RejectedLine, Timestamp};
+use threatinsight::{
+    Feed, FeedReport, List, ParseOptions, ParsedFeed, Prefix, RejectedLine, Timestamp,
+};
 use threatinsight_feed_formats::FeedReader;
 
-use super::state::{LoadedFeed, State};
+use super::state::{LoadedFeed, State, second_of};
 use super::{ATTEMPTS, CompiledList, Control};
 use crate::clock::Moment;
 use crate::error::StoreError;
@@ -183,25 +186,37 @@ fn parse(
     reader.finish()
 }
 
-/// A stored feed, read again.
+/// A stored feed, read again. It was accepted under the options of its day: what today's refuse is
+/// left out, and no reason to refuse the rest.
 pub(super) fn load(stored: &StoredFeed, options: ParseOptions) -> Result<LoadedFeed, StoreError> {
-    let place = || format!("feed `{}`", stored.name);
-    let parsed = parse(&stored.name, &stored.body, options)
-        .map_err(|error| StoreError::content(place(), error))?;
-    let prefixes = distinct_prefixes(&parsed.feed);
-    let mut seconds = stored
-        .since
-        .as_chunks::<4>()
-        .0
-        .iter()
-        .map(|bytes| u32::from_le_bytes(*bytes));
+    let options = ParseOptions {
+        max_rejected: usize::MAX,
+        ..options
+    };
+    let parsed = parse(&stored.name, &stored.body, options).unwrap_or_else(|error| {
+        tracing::warn!(feed = stored.name, %error, "nothing of a stored feed is served");
+        ParsedFeed {
+            feed: Feed::new(stored.name.as_str()),
+            report: FeedReport::default(),
+        }
+    });
+    let known: Vec<(Prefix, u32)> = read_since(&stored.since).collect();
     let updated = second(stored.updated);
-    let since = prefixes
-        .into_iter()
-        .map(|prefix| (prefix, seconds.next().unwrap_or(updated)));
-    let since = since.collect();
+    let since = distinct_prefixes(&parsed.feed).into_iter();
+    let since = since.map(|prefix| (prefix, second_of(&known, prefix).unwrap_or(updated)));
+    let since: Vec<(Prefix, u32)> = since.collect();
+    let refused = known.iter();
+    let refused = refused.filter(|(prefix, _)| second_of(&since, *prefix).is_none());
+    let refused = refused.count();
+    if refused > 0 {
+        tracing::warn!(
+            feed = stored.name,
+            refused,
+            "prefixes of a stored feed are not admitted any more and not served"
+        );
+    }
     let (distinct_ipv4, distinct_ipv6) = distinct(&parsed.feed, stored.updated)
-        .map_err(|error| StoreError::content(place(), error))?;
+        .map_err(|error| StoreError::content(format!("feed `{}`", stored.name), error))?;
     Ok(LoadedFeed {
         revision: stored.revision,
         created: stored.created,
@@ -301,11 +316,41 @@ fn distinct_prefixes(feed: &Feed) -> Vec<Prefix> {
     prefixes
 }
 
+/// Since when each prefix is listed, as it is stored: 4 or 6, length, address, little-endian second.
 fn since_bytes(since: &[(Prefix, u32)]) -> Vec<u8> {
-    since
-        .iter()
-        .flat_map(|(_, second)| second.to_le_bytes())
-        .collect()
+    let mut bytes = Vec::new();
+    for (prefix, second) in since {
+        match prefix.address() {
+            IpAddr::V4(address) => {
+                bytes.extend([4, prefix.length()]);
+                bytes.extend(address.octets());
+            }
+            IpAddr::V6(address) => {
+                bytes.extend([6, prefix.length()]);
+                bytes.extend(address.octets());
+            }
+        }
+        bytes.extend(second.to_le_bytes());
+    }
+    bytes
+}
+
+/// What [`since_bytes`] wrote.
+fn read_since(mut bytes: &[u8]) -> impl Iterator<Item = (Prefix, u32)> {
+    std::iter::from_fn(move || {
+        let ([family, length], rest) = bytes.split_first_chunk()?;
+        let (address, rest): (IpAddr, _) = if *family == 4 {
+            let (octets, rest) = rest.split_first_chunk::<4>()?;
+            ((*octets).into(), rest)
+        } else {
+            let (octets, rest) = rest.split_first_chunk::<16>()?;
+            ((*octets).into(), rest)
+        };
+        let (second, rest) = rest.split_first_chunk()?;
+        bytes = rest;
+        let prefix = Prefix::new(address, *length).ok()?;
+        Some((prefix, u32::from_le_bytes(*second)))
+    })
 }
 
 fn second(moment: Moment) -> u32 {

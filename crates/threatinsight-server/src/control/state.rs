@@ -42,11 +42,7 @@ pub(crate) struct LoadedFeed {
 
 impl LoadedFeed {
     pub(crate) fn since(&self, prefix: Prefix) -> Option<u32> {
-        let place = self
-            .since
-            .binary_search_by_key(&prefix, |(known, _)| *known)
-            .ok()?;
-        self.since.get(place).map(|(_, since)| *since)
+        second_of(&self.since, prefix)
     }
 
     /// The first expiry after `now`.
@@ -54,6 +50,14 @@ impl LoadedFeed {
         let expiries = self.feed.entries().filter_map(|entry| entry.expires);
         expiries.filter(|expiry| *expiry > now).min()
     }
+}
+
+/// The second beside `prefix`; `since` is in ascending order.
+pub(super) fn second_of(since: &[(Prefix, u32)], prefix: Prefix) -> Option<u32> {
+    let place = since
+        .binary_search_by_key(&prefix, |(known, _)| *known)
+        .ok()?;
+    since.get(place).map(|(_, second)| *second)
 }
 
 impl State {

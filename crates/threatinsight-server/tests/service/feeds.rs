@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use threatinsight::Admission;
 
 use crate::running::Running;
 
@@ -134,6 +135,36 @@ fn a_listed_address_has_feed_prefix_level_and_since_when() {
     );
     assert_eq!(running.get("/v1/listed/198.51.100.7").ok()["listed"], false);
     assert_eq!(running.get("/v1/listed/scanner").refused().1, "E0000001");
+}
+
+#[test]
+fn a_stored_feed_loads_whatever_is_admitted_at_the_next_start() {
+    let running = Running::with(|options| options.parse.admission = Admission::Open);
+    running.put_feed("lab", "10.0.0.0/8\n").ok();
+    running.put_feed("mixed", "10.0.0.0/8\n").ok();
+    std::thread::sleep(Duration::from_millis(1_100));
+    let mixed = running.put_feed("mixed", "10.0.0.0/8\n192.168.0.0/16\n203.0.113.7\n");
+    let mixed = mixed.ok();
+    assert_ne!(mixed["created"], mixed["lastUpdated"]);
+
+    let running = running.restart_with(|options| options.parse.max_rejected = 1);
+    let feeds = running.get("/v1/feeds").ok();
+    let entries = feeds.as_array().unwrap().iter();
+    let entries: Vec<_> = entries
+        .map(|feed| (&feed["name"], &feed["entries"]))
+        .collect();
+    assert_eq!(
+        entries,
+        [(&json!("lab"), &json!(0)), (&json!("mixed"), &json!(1))]
+    );
+    let listed = running.get("/v1/listed/203.0.113.7").ok();
+    assert_eq!(listed["entries"][0]["since"], mixed["lastUpdated"]);
+    assert_eq!(running.get("/v1/listed/10.1.2.3").ok()["listed"], false);
+    assert_eq!(running.delete("/v1/feeds/lab").status, 204);
+
+    let running = running.restart_with(|options| options.parse.admission = Admission::Open);
+    let listed = running.get("/v1/listed/10.1.2.3").ok();
+    assert_eq!(listed["entries"][0]["since"], mixed["created"]);
 }
 
 #[test]
