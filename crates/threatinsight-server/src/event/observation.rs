@@ -26,7 +26,9 @@ pub(crate) struct Observation {
     verdict: Verdict,
     stage: Stage,
     client: Option<IpAddr>,
+    /// What the client was seen doing; a feed may list it without a word of that.
     detections: Vec<(Pattern, Level)>,
+    /// The feeds that list the client.
     feeds: Vec<String>,
     chain: Vec<String>,
     context: RequestContext,
@@ -126,10 +128,15 @@ impl Observation {
             | Stage::Below => {
                 let names: Vec<String> =
                     self.detections.iter().map(|(p, _)| p.to_string()).collect();
+                let reason = if names.is_empty() {
+                    "LISTED".to_owned()
+                } else {
+                    names.join(", ")
+                };
                 (
                     "security.threat.detected",
                     "Request from suspicious actor".to_owned(),
-                    names.join(", "),
+                    reason,
                 )
             }
         };
@@ -168,8 +175,9 @@ impl Observation {
             debug.push(("requestUri", path.to_owned()));
             debug.push(("url", uri.clone()));
         }
-        debug.push(("threatSuspected", (!self.detections.is_empty()).to_string()));
-        if !self.detections.is_empty() {
+        let suspected = !self.feeds.is_empty();
+        debug.push(("threatSuspected", suspected.to_string()));
+        if suspected {
             let levels = self.detections.iter();
             let levels: serde_json::Map<String, serde_json::Value> = levels
                 .map(|(pattern, level)| {

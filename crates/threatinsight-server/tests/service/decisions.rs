@@ -79,6 +79,24 @@ fn the_next_request_obeys_a_change_and_the_log_shows_it() {
 }
 
 #[test]
+fn a_client_that_is_listed_without_a_pattern_is_suspected() {
+    let running = Running::new();
+    let entry = "{\"prefix\": \"203.0.113.7\", \"patterns\": []}\n";
+    running.put_feed("scanners", entry).ok();
+    running.trust_loopback();
+    running
+        .post(CONFIGURATION, &json!({"action": "block"}))
+        .ok();
+    assert_eq!(running.authorize("203.0.113.7"), 403);
+    let event = &running.events("filter=outcome.result%20eq%20%22DENY%22", 1)[0];
+    assert_eq!(event["outcome"]["reason"], "LISTED");
+    let data = &event["debugContext"]["debugData"];
+    assert_eq!(data["threatSuspected"], "true");
+    assert_eq!(data["feeds"], "scanners");
+    assert_eq!(data["threatDetections"], "{}");
+}
+
+#[test]
 fn audit_lets_through_and_logs_allow_and_none_logs_nothing() {
     let running = listed();
     running.post(CONFIGURATION, &json!({"action": "none"})).ok();
