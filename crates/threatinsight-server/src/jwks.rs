@@ -11,7 +11,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use axum::http::Uri;
-use jsonwebtoken::jwk::{Jwk, JwkSet};
+use jsonwebtoken::jwk::{Jwk, JwkSet, KeyOperations, PublicKeyUse};
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::{Mutex, watch};
@@ -253,7 +253,8 @@ fn fetch(agent: &Agent, url: &str) -> Result<Vec<u8>, ServiceError> {
 }
 
 fn parse(place: &impl Display, text: &[u8]) -> Result<JwkSet, ServiceError> {
-    /// Keys of kinds that we do not know are passed over (RFC 7517, section 5).
+    /// Keys of kinds that we do not know are passed over (RFC 7517, section 5), and so are those
+    /// that are for something else.
     #[derive(Deserialize)]
     struct Published {
         keys: Vec<Value>,
@@ -265,12 +266,22 @@ fn parse(place: &impl Display, text: &[u8]) -> Result<JwkSet, ServiceError> {
     let keys = published.keys.into_iter();
     let keys: Vec<Jwk> = keys
         .filter_map(|key| serde_json::from_value(key).ok())
+        .filter(verifies)
         .collect();
     if keys.is_empty() {
         let found = format!("{all} keys and none that can be used, expected at least one");
         return Err(ServiceError::new(place, found));
     }
     Ok(JwkSet { keys })
+}
+
+/// Whether a key is for signatures, as far as it says (RFC 7517, sections 4.2 and 4.3).
+fn verifies(key: &Jwk) -> bool {
+    let stated = &key.common;
+    let usage = stated.public_key_use.as_ref();
+    let operations = stated.key_operations.as_ref();
+    usage.is_none_or(|usage| *usage == PublicKeyUse::Signature)
+        && operations.is_none_or(|operations| operations.contains(&KeyOperations::Verify))
 }
 
 #[cfg(test)]

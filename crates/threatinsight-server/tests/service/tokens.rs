@@ -327,3 +327,44 @@ fn an_address_that_others_could_answer_for_is_refused_at_the_start() {
         "`http://idp.example.com/keys`: http, expected https, or http on loopback"
     );
 }
+
+#[test]
+fn a_key_verifies_only_when_it_says_nothing_else() {
+    let directory = TempDir::new().unwrap();
+    let file = directory.path().join("jwks.json");
+    let key = |id: &str, stated: Value| {
+        let mut set: Value = serde_json::from_str(&jwks(id)).unwrap();
+        let mut key = set["keys"][0].take();
+        let members = key.as_object_mut().unwrap();
+        members.remove("use");
+        members.extend(stated.as_object().unwrap().clone());
+        key
+    };
+    let cases = [
+        ("nothing", json!({}), 200),
+        ("verify", json!({"key_ops": ["verify"]}), 200),
+        ("both", json!({"use": "sig", "key_ops": ["verify"]}), 200),
+        ("enc", json!({"use": "enc"}), 401),
+        ("own", json!({"use": "acme"}), 401),
+        ("wrap", json!({"key_ops": ["wrapKey", "encrypt"]}), 401),
+        ("one", json!({"use": "sig", "key_ops": ["sign"]}), 401),
+    ];
+    let keys: Vec<Value> = cases
+        .iter()
+        .map(|(id, stated, _)| key(id, stated.clone()))
+        .collect();
+    // Keys of one id are told apart by what they are for.
+    let shared = [
+        key("shared", json!({"use": "enc"})),
+        key("shared", json!({})),
+    ];
+    let keys = json!({"keys": (keys.iter().chain(&shared).collect::<Vec<_>>())});
+    fs::write(&file, keys.to_string()).unwrap();
+    let mut running = Running::with(|options| {
+        options.bearers = Some(bearers(JwksSource::File(file)));
+    });
+    for (id, _, expected) in cases {
+        assert_eq!(status(&mut running, id), expected, "{id}");
+    }
+    assert_eq!(status(&mut running, "shared"), 200);
+}
