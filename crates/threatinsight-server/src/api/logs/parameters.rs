@@ -43,22 +43,27 @@ impl Parameters {
             (false, Some(_)) => Order::Published,
             (false, None) => Order::Position,
         };
-        let since = match value("since") {
-            Some(text) => moment("since", text)?,
-            None => Moment(until.unwrap_or(now).0.saturating_sub(7 * DAY)),
+        let after = value("after").map(cursor).transpose()?;
+        let since = match (value("since"), order, after) {
+            (Some(text), _, _) => Some(moment("since", text)?),
+            // A poll goes on from a place; before the first event that is a moment.
+            (None, Order::Position, Some((since, 0))) => Some(since),
+            (None, Order::Position, Some(_)) => None,
+            (None, _, _) => Some(Moment(until.unwrap_or(now).0.saturating_sub(7 * DAY))),
         };
-        if since.0 < now.0 - 180 * DAY {
+        if since.is_some_and(|since| since.0 < now.0 - 180 * DAY) {
             let detail =
                 "Invalid parameter: The since parameter is over 180 days prior to the current day.";
             return Err(Refusal::with_detail(Code::Filter, detail));
         }
+        let since = since.unwrap_or(Moment(0));
         if until.is_some_and(|until| until < since) {
             return Err(Refusal::validation("until", ["must not be before since"]));
         }
         Ok(Self {
             since,
             until,
-            after: value("after").map(cursor).transpose()?,
+            after,
             filter: value("filter").map(filter).transpose()?,
             keywords: value("q").map_or_else(|| Ok(Vec::new()), keywords)?,
             limit: value("limit").map_or(Ok(DEFAULT_LIMIT), limit)?,
@@ -193,6 +198,22 @@ mod tests {
         assert_eq!(read("").unwrap().since, Moment(NOW.0 - 7 * DAY));
         let until = read("until=2026-02-10T00:00:00Z").unwrap();
         assert_eq!(until.since.to_second(), "2026-02-03T00:00:00.000Z");
+    }
+
+    #[test]
+    fn a_poll_that_goes_on_has_no_bound_but_its_place() {
+        let old = NOW.0 - 60 * DAY;
+        let since = |query: &str| read(query).unwrap().since;
+        assert_eq!(since(&format!("after={old}_17")), Moment(0));
+        // As long as nothing was read, the place is the moment from which it was to be.
+        assert_eq!(since(&format!("after={old}_0")), Moment(old));
+        assert_eq!(
+            since(&format!("after={old}_17&since=2026-02-10T00:00:00Z")).to_second(),
+            "2026-02-10T00:00:00.000Z"
+        );
+        // A page of a bounded query stays within its bounds.
+        let page = format!("after={old}_17&sortOrder=DESCENDING");
+        assert_eq!(since(&page), Moment(NOW.0 - 7 * DAY));
     }
 
     #[test]
