@@ -226,7 +226,10 @@ impl ZoneBody {
         at_most("locations", locations.as_ref().map_or(0, Vec::len))?;
         at_most("asns", asns.as_ref().map_or(0, Vec::len))?;
         let proxy_type = self.proxy_type.clone();
-        if locations.is_none() && asns.is_none() && proxy_type.is_none() {
+        if locations.as_ref().is_none_or(Vec::is_empty)
+            && asns.as_ref().is_none_or(Vec::is_empty)
+            && proxy_type.as_ref().is_none_or(String::is_empty)
+        {
             let message = "A dynamic zone needs a location, an ASN or a proxy type.";
             return Err(Refusal::validation("locations", [message]));
         }

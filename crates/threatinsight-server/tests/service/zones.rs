@@ -234,6 +234,11 @@ fn what_is_not_a_zone_is_refused_with_its_place() {
             "E0000001",
             "asns: No more than 75 asns may be included in a Location Zone.",
         ),
+        (
+            json!({"type": "DYNAMIC", "name": "a", "asns": [], "locations": [], "proxyType": ""}),
+            "E0000001",
+            "locations: A dynamic zone needs a location, an ASN or a proxy type.",
+        ),
     ] {
         let (status, found, causes) = running.post(PATH, &body).refused();
         assert_eq!((status, found.as_str()), (400, code), "{body:.200}");
