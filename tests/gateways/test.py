@@ -5,6 +5,7 @@ import json
 import signal
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import urlencode
 
 from bed import HERE, Api, Bed, Client, await_agent, await_that, once
 from soak import soak
@@ -155,6 +156,27 @@ def traefik(bed):
     print(f"corpus: {count} cases as Traefik would ask")
 
 
+def told(bed, api, gateways):
+    """The log has the URL that was asked, whatever a client writes into headers about it."""
+    forged = [(name, "/forged") for name in ("X-Forwarded-Uri", "X-Original-Uri")]
+    for name, (kind, port, _) in gateways.items():
+        source, headers, proxy = arrive(kind, LISTED)
+        # No text to whoever takes headers for ASCII. HAProxy and Envoy refuse such a URL.
+        headers = [*headers, *forged, ("User-Agent", "scan/1 é")]
+        path = f"/told/{port}" + ("?é" if name.startswith(("nginx", "caddy")) else "")
+        once(bed.port(port), source, headers, proxy, path=path)
+        query = urlencode({"filter": f'debugContext.debugData.url eq "{path}"'})
+
+        def logged():
+            return json.loads(api.ask("GET", f"/api/v1/logs?{query}")[1])
+
+        await_that(f"{name} tells of {path}", logged)
+        # Over HTTP Envoy passes on no header that it is not told to.
+        agent = (logged()[0]["client"]["userAgent"] or {}).get("rawUserAgent")
+        assert agent == "scan/1 é" or name.startswith("envoy http"), f"{name}: found {agent}"
+    print(f"told: {' | '.join(gateways)}")
+
+
 def dynamic_metadata(bed):
     """Envoy's access log has what was decided, as dynamic metadata."""
     for line in ("127.0.0.66 403 block listed scanners", "127.0.0.10 200 allow not-listed -"):
@@ -235,6 +257,7 @@ def main():
         await_agent(bed)
         corpus(bed, RESOLVING | IN_PROCESS)
         dynamic_metadata(bed)
+        told(bed, service.api, RESOLVING)
         obedience(bed, RESOLVING | IN_PROCESS, [service, *beside])
         soak(bed, "nginx", service.api, "service", 18101, arguments.soak / 2)
         for (name, (_, port, _)), administration in zip(IN_PROCESS.items(), beside):
@@ -247,6 +270,7 @@ def main():
         service.api.put_feed("scanners", FEED)
         corpus(bed, CHAIN)
         traefik(bed)
+        told(bed, service.api, CHAIN)
         obedience(bed, CHAIN, [service])
         away(bed, CHAIN, {})
 

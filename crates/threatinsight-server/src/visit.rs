@@ -104,7 +104,8 @@ pub(crate) async fn attend(
                 caller,
                 peer,
                 request_id: request_id.clone(),
-                user_agent: text(headers, &USER_AGENT).map(|text| text.chars().take(512).collect()),
+                user_agent: lossy(headers, &USER_AGENT)
+                    .map(|text| text.chars().take(512).collect()),
                 uri: request.uri().path().chars().take(512).collect(),
             };
             request.extensions_mut().insert(Arc::new(visit));
@@ -195,6 +196,13 @@ fn base(app: &App, uri: &Uri, headers: &HeaderMap) -> String {
     format!("{scheme}://{host}")
 }
 
+/// A header for the log, whatever bytes it has: what one byte could hide, attackers would.
+pub(crate) fn lossy(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    let value = headers.get(name)?;
+    Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
+}
+
+/// A header that decides something, if it is text.
 pub(crate) fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }

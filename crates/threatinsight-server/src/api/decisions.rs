@@ -17,7 +17,7 @@ use crate::event::{Observation, RequestContext};
 use crate::options::ClientSource;
 use crate::refusal::{Code, Refusal};
 use crate::scope::Scope;
-use crate::visit::{peer, text};
+use crate::visit::{lossy, peer, text};
 
 static FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 static FORWARDED_URI: HeaderName = HeaderName::from_static("x-forwarded-uri");
@@ -234,10 +234,8 @@ fn answer(app: &App, request: &Request<'_>, headers: &HeaderMap) -> Response {
     let snapshot = app.control.engine().load();
     let decision = snapshot.evaluate(request);
     observe(app, &decision, &request.chain, || RequestContext {
-        user_agent: text(headers, &USER_AGENT).map(str::to_owned),
-        uri: text(headers, &FORWARDED_URI)
-            .or_else(|| text(headers, &ORIGINAL_URI))
-            .map(str::to_owned),
+        user_agent: lossy(headers, &USER_AGENT),
+        uri: lossy(headers, &FORWARDED_URI).or_else(|| lossy(headers, &ORIGINAL_URI)),
     });
     let mut answer = match decision.verdict {
         Verdict::Allow | Verdict::Log => StatusCode::OK.into_response(),

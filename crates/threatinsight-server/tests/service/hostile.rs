@@ -184,3 +184,27 @@ fn a_part_of_a_feed_does_not_replace_the_whole() {
     let stored = running.get_with("/v1/feeds/scanners", &[("accept", "text/plain")]);
     assert_eq!(stored.text, whole);
 }
+
+#[test]
+fn no_byte_hides_a_header_from_the_log() {
+    let running = Running::new();
+    running.put_feed("scanners", "203.0.113.7\n").ok();
+    running.trust_loopback();
+    running
+        .post("/api/v1/threats/configuration", &json!({"action": "block"}))
+        .ok();
+    let answer = raw(
+        &running,
+        b"GET /v1/authorize HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+          X-Forwarded-For: 203.0.113.7\r\nX-Forwarded-Uri: /admin?\xe9\r\n\
+          X-Original-Uri: /harmless\r\nUser-Agent: sqlmap/1.7 \xe9\r\n\r\n",
+    );
+    assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
+    let query = "filter=actor.id%20eq%20%22203.0.113.7%22";
+    let event = &running.events(query, 1)[0];
+    assert_eq!(event["debugContext"]["debugData"]["url"], "/admin?\u{fffd}");
+    assert_eq!(
+        event["client"]["userAgent"]["rawUserAgent"],
+        "sqlmap/1.7 \u{fffd}"
+    );
+}
