@@ -92,6 +92,8 @@ enum Metadata {
 }
 
 fn read(parser: &mut FeedParser, line: &[u8]) -> Result<(), FeedError> {
+    // As much as `hold` keeps, so that where the text was cut into pieces changes nothing.
+    let line = line.get(..=LINE_LIMIT).unwrap_or(line);
     let too_long = line.len() > LINE_LIMIT;
     let line = line.trim_ascii();
     let text = String::from_utf8_lossy(line);

@@ -47,12 +47,17 @@ impl FeedReader {
             State::Text(parser) => parser.push(bytes),
             State::JsonLines(lines) => lines.push(bytes),
             State::Undecided { head, .. } => {
-                head.extend_from_slice(bytes);
+                let room = HEAD.saturating_sub(head.len());
+                let (start, rest) = bytes.split_at(room.min(bytes.len()));
+                head.extend_from_slice(start);
                 let text = head.strip_prefix(BYTE_ORDER_MARK).unwrap_or(head);
-                if text.trim_ascii_start().is_empty() && head.len() < HEAD {
+                let says_nothing =
+                    BYTE_ORDER_MARK.starts_with(head) || text.trim_ascii_start().is_empty();
+                if says_nothing && head.len() < HEAD {
                     return Ok(());
                 }
-                self.decide()
+                self.decide()?;
+                self.push(rest)
             }
         }
     }
@@ -103,15 +108,29 @@ mod tests {
 
     #[test]
     fn pieces_give_what_the_whole_gives() {
-        for text in [
-            &b"\xef\xbb\xbf \n198.51.100.0/24\r\n203.0.113.7"[..],
-            b"\n {\"prefix\": \"198.51.100.0/24\"}\r\nnonsense\n{\"prefix\": \"203.0.113.7\"}",
+        let json = "{\"prefix\": \"203.0.113.7\"}";
+        let blank = " ".repeat(4_095);
+        for (text, entries) in [
+            ("\u{feff} \n198.51.100.0/24\r\n203.0.113.7".to_owned(), 2),
+            (
+                format!("\n {{\"prefix\": \"198.51.100.0/24\"}}\r\nnonsense\n{json}"),
+                2,
+            ),
+            (format!("\u{feff}{json}\n"), 1),
+            // The last byte that is looked at, and the first that is not.
+            (format!("{}\n{json}\n", &blank[1..]), 1),
+            (format!("{blank}\n{json}\n203.0.113.7\n"), 1),
+            // More than a line may have, before what it says.
+            (format!("{json}\n{blank}{json}\n"), 1),
         ] {
-            let whole = read(&[text]).unwrap();
-            assert_eq!(whole.feed.len(), 2);
-            for at in 0..text.len() {
-                let (left, right) = text.split_at(at);
-                let cut = read(&[left, right]).unwrap();
+            let whole = read(&[text.as_bytes()]).unwrap();
+            assert_eq!(whole.feed.len(), entries, "{:?}", whole.report);
+            let single: Vec<&[u8]> = text.as_bytes().chunks(1).collect();
+            let cuts = (0..text.len()).map(|at| text.as_bytes().split_at(at));
+            let cuts = cuts.map(|(left, right)| vec![left, right]);
+            for pieces in cuts.chain([single]) {
+                let cut = read(&pieces).unwrap();
+                let at = pieces[0].len();
                 assert_eq!(cut.report, whole.report, "cut at {at}");
                 assert!(cut.feed.entries().eq(whole.feed.entries()), "cut at {at}");
             }
