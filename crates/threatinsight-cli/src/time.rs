@@ -5,10 +5,11 @@ use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use threatinsight::Timestamp;
+use threatinsight_feed_formats::rfc3339;
 
 /// Reads a time as RFC 3339 has it; what is below a second is dropped.
 pub(crate) fn parse(text: &str) -> Result<Timestamp, TimeError> {
-    let time: jiff::Timestamp = text.parse().map_err(|_| TimeError::NotRfc3339)?;
+    let time = rfc3339(text).ok_or(TimeError::NotRfc3339)?;
     let seconds = u64::try_from(time.as_second()).map_err(|_| TimeError::Before1970)?;
     Ok(Timestamp(seconds))
 }

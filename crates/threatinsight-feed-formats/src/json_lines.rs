@@ -8,6 +8,8 @@ use threatinsight::{
     EntryText, FeedError, FeedParser, Level, ParsedFeed, Pattern, Patterns, Timestamp,
 };
 
+use crate::time::rfc3339;
+
 /// The longest line that is read, in bytes; a longer one is rejected.
 const LINE_LIMIT: usize = 4096;
 
@@ -134,9 +136,8 @@ fn entry<'a>(line: &'a Line<'_>) -> Result<EntryText<'a>, String> {
 }
 
 fn timestamp(text: &str) -> Result<Timestamp, String> {
-    let time: jiff::Timestamp = text
-        .parse()
-        .map_err(|_| "expected a time as in RFC 3339, such as 2026-01-31T12:00:00Z".to_owned())?;
+    let time =
+        rfc3339(text).ok_or("expected a time as in RFC 3339, such as 2026-01-31T12:00:00Z")?;
     match u64::try_from(time.as_second()) {
         Ok(seconds) => Ok(Timestamp(seconds)),
         Err(_) => Err("expected a time from 1970 on".to_owned()),

@@ -19,5 +19,7 @@
 
 mod json_lines;
 mod reader;
+mod time;
 
 pub use self::reader::FeedReader;
+pub use self::time::{iso8601, rfc3339};

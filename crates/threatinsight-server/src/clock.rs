@@ -3,6 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use threatinsight::Timestamp;
+use threatinsight_feed_formats::iso8601;
 
 /// A moment in milliseconds since the Unix epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,12 +33,7 @@ impl Moment {
 
     /// Reads an ISO 8601 time; a time without an offset is UTC.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        if let Ok(time) = text.parse::<jiff::Timestamp>() {
-            return Some(Self(time.as_millisecond()));
-        }
-        let civil: jiff::civil::DateTime = text.parse().ok()?;
-        let zoned = civil.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
-        Some(Self(zoned.timestamp().as_millisecond()))
+        Some(Self(iso8601(text)?.as_millisecond()))
     }
 }
 
@@ -66,6 +62,9 @@ mod tests {
             ("2026-02-18T08:35:01+02:00", Some(1_771_396_501_000)),
             ("2026-02-18T06:35:01", Some(1_771_396_501_000)),
             ("2026-02-18", Some(1_771_372_800_000)),
+            ("9999-12-31T23:59:59.999Z", Some(253_402_207_200_999)),
+            ("9999-12-31", Some(253_402_207_200_999)),
+            ("10000-01-01T00:00:00Z", None),
             ("yesterday", None),
             ("", None),
         ] {

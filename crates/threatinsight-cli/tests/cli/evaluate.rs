@@ -182,6 +182,25 @@ fn an_entry_lives_until_its_expiry() {
 }
 
 #[test]
+fn the_end_of_the_year_9999_is_a_time() {
+    for end in ["9999-12-31T23:59:59Z", "9999-12-31T23:59:59.999-23:59"] {
+        let entry = format!("{{\"prefix\": \"203.0.113.7\", \"expires\": \"{end}\"}}\n");
+        let sandbox = Sandbox::new([("a.jsonl", entry.as_str())]);
+        for (now, verdict) in [
+            ("2026-06-01T00:00:00Z", "block\tlisted"),
+            (end, "allow\tnot-listed"),
+        ] {
+            let output = sandbox.run(&format!("evaluate --feed a.jsonl --now {now} 203.0.113.7"));
+            assert_eq!(
+                output.done(),
+                format!("203.0.113.7\t{verdict}\t203.0.113.7\n"),
+                "{end}"
+            );
+        }
+    }
+}
+
+#[test]
 fn chains_that_do_not_parse_are_lines_of_an_unknown_client() {
     let output = Sandbox::with_scanners().pipe(
         "evaluate --feed scanners.txt",
