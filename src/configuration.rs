@@ -3,6 +3,8 @@
 use std::fmt;
 
 use crate::decision::Verdict;
+#[cfg(feature = "serde")]
+use crate::strict::Strict;
 use crate::threat::{Level, Pattern, Patterns};
 use crate::zone::{Links, NetworkZone};
 
@@ -34,33 +36,23 @@ impl fmt::Display for Action {
 /// `created`, `lastUpdated` and `_links` are read-only on the wire: the engine carries them for
 /// echo and never looks at them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
 pub struct Configuration {
     /// The configured response; the only required member.
     pub action: Action,
     /// Ids of the zones whose chains are not judged. Absent and `null` mean none.
-    #[cfg_attr(
-        feature = "serde",
-        serde(default, deserialize_with = "null_as_default")
-    )]
     pub exclude_zones: Vec<String>,
     /// When the configuration first existed, as the API rendered it.
-    #[cfg_attr(
-        feature = "serde",
-        serde(default, skip_serializing_if = "Option::is_none")
-    )]
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub created: Option<String>,
     /// When the configuration last changed, as the API rendered it.
-    #[cfg_attr(
-        feature = "serde",
-        serde(default, skip_serializing_if = "Option::is_none")
-    )]
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub last_updated: Option<String>,
     /// Where the API serves the object.
     #[cfg_attr(
         feature = "serde",
-        serde(rename = "_links", default, skip_serializing_if = "Option::is_none")
+        serde(rename = "_links", skip_serializing_if = "Option::is_none")
     )]
     pub links: Option<Links>,
 }
@@ -156,8 +148,8 @@ impl Default for Extensions {
 /// # }
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(from = "wire::Policy", into = "wire::Policy"))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(into = "wire::Policy"))]
 pub struct Policy {
     /// Okta's configuration object.
     pub configuration: Configuration,
@@ -189,13 +181,40 @@ where
     Ok(value.unwrap_or_default())
 }
 
-/// The policy file's flat shape, so that one `deny_unknown_fields` guards all of it.
+#[cfg(feature = "serde")]
+impl<'de> serde::Deserialize<'de> for Configuration {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        wire::Members::deserialize(Strict(deserializer))
+    }
+}
+
+#[cfg(feature = "serde")]
+impl<'de> serde::Deserialize<'de> for Policy {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        crate::strict(deserializer).map(|policy: wire::Policy| policy.into())
+    }
+}
+
+/// What is read, and the policy file's flat shape, so that one `deny_unknown_fields` guards all
+/// of it.
 #[cfg(feature = "serde")]
 mod wire {
     use super::{Action, Configuration, Edition, Extensions, null_as_default};
     use crate::decision::Verdict;
     use crate::threat::{Level, Patterns};
     use crate::zone::{Links, NetworkZone};
+
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "camelCase", remote = "super::Configuration")]
+    pub(super) struct Members {
+        action: Action,
+        #[serde(default, deserialize_with = "null_as_default")]
+        exclude_zones: Vec<String>,
+        created: Option<String>,
+        last_updated: Option<String>,
+        #[serde(rename = "_links")]
+        links: Option<Links>,
+    }
 
     #[derive(serde::Serialize, serde::Deserialize)]
     #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -16,6 +16,8 @@ mod prefix;
 mod request;
 mod row;
 mod snapshot;
+#[cfg(feature = "serde")]
+mod strict;
 mod threat;
 mod trie;
 mod zone;
@@ -35,6 +37,8 @@ pub use self::list::{Delta, List, Listing, Threat};
 pub use self::prefix::{AddressRange, Prefix, PrefixError};
 pub use self::request::{Kind, Request};
 pub use self::snapshot::Snapshot;
+#[cfg(feature = "serde")]
+pub use self::strict::strict;
 pub use self::threat::{Level, Pattern, Patterns};
 pub use self::zone::{
     DynamicV2Zone, DynamicZone, Hints, IpZone, Link, Links, Location, NetworkZone, Selection,

@@ -20,13 +20,15 @@ use std::fmt;
 pub enum NetworkZone {
     /// Addresses, by prefix or range.
     #[cfg_attr(feature = "serde", serde(rename = "IP"))]
-    Ip(IpZone),
+    Ip(#[cfg_attr(feature = "serde", serde(deserialize_with = "crate::strict"))] IpZone),
     /// Locations, autonomous systems or a proxy type.
     #[cfg_attr(feature = "serde", serde(rename = "DYNAMIC"))]
-    Dynamic(DynamicZone),
+    Dynamic(#[cfg_attr(feature = "serde", serde(deserialize_with = "crate::strict"))] DynamicZone),
     /// Locations, autonomous systems and address service categories.
     #[cfg_attr(feature = "serde", serde(rename = "DYNAMIC_V2"))]
-    DynamicV2(DynamicV2Zone),
+    DynamicV2(
+        #[cfg_attr(feature = "serde", serde(deserialize_with = "crate::strict"))] DynamicV2Zone,
+    ),
 }
 
 impl NetworkZone {
@@ -64,10 +66,10 @@ pub struct ZoneHead {
     /// The name, unique among the zones.
     pub name: String,
     /// Whether the zone contains anything.
-    #[cfg_attr(feature = "serde", serde(default))]
+    #[cfg_attr(feature = "serde", serde(default, deserialize_with = "crate::strict"))]
     pub status: ZoneStatus,
     /// What the zone is for.
-    #[cfg_attr(feature = "serde", serde(default))]
+    #[cfg_attr(feature = "serde", serde(default, deserialize_with = "crate::strict"))]
     pub usage: ZoneUsage,
     /// When the zone was created, as the API rendered it.
     #[cfg_attr(

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use threatinsight::{
-    EntryText, FeedError, FeedParser, Level, ParsedFeed, Pattern, Patterns, Timestamp,
+    EntryText, FeedError, FeedParser, Level, ParsedFeed, Pattern, Patterns, Timestamp, strict,
 };
 
 use crate::time::rfc3339;
@@ -73,18 +73,24 @@ struct Line<'a> {
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Spamhaus {
-    Entry {
-        cidr: String,
-        #[expect(
-            dead_code,
-            reason = "required, so that no other format is taken for theirs"
-        )]
-        sblid: IgnoredAny,
-    },
-    Metadata {
-        #[serde(rename = "type")]
-        _type: Metadata,
-    },
+    Entry(#[serde(deserialize_with = "strict")] SpamhausEntry),
+    Metadata(#[serde(deserialize_with = "strict")] SpamhausMetadata),
+}
+
+#[derive(Deserialize)]
+struct SpamhausEntry {
+    cidr: String,
+    #[expect(
+        dead_code,
+        reason = "required, so that no other format is taken for theirs"
+    )]
+    sblid: IgnoredAny,
+}
+
+#[derive(Deserialize)]
+struct SpamhausMetadata {
+    #[serde(rename = "type")]
+    _type: Metadata,
 }
 
 #[derive(Deserialize)]
@@ -106,19 +112,26 @@ fn read(parser: &mut FeedParser, line: &[u8]) -> Result<(), FeedError> {
         parser.skip(&text);
         return Ok(());
     }
-    let error = match serde_json::from_slice(line) {
+    let error = match object(line) {
         Ok(ours) => return parser.entry(&text, entry(&ours)),
         Err(error) => error,
     };
     match serde_json::from_slice(line) {
-        Ok(Spamhaus::Entry { cidr, .. }) => parser.entry(&text, Ok(stated(&cidr))),
+        Ok(Spamhaus::Entry(entry)) => parser.entry(&text, Ok(stated(&entry.cidr))),
         // Not an entry and no mistake: to the parser, what a comment is.
-        Ok(Spamhaus::Metadata { .. }) => {
+        Ok(Spamhaus::Metadata(_)) => {
             parser.skip(&text);
             Ok(())
         }
         Err(_) => parser.entry(&text, Err(reason(&error))),
     }
+}
+
+fn object(line: &[u8]) -> serde_json::Result<Line<'_>> {
+    let mut text = serde_json::Deserializer::from_slice(line);
+    let line = strict(&mut text)?;
+    text.end()?;
+    Ok(line)
 }
 
 fn entry<'a>(line: &'a Line<'_>) -> Result<EntryText<'a>, String> {

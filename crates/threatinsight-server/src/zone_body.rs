@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use serde::Deserialize;
 use threatinsight::{
     AddressRange, DynamicV2Zone, DynamicZone, IpZone, Location, NetworkZone, Prefix, Selection,
-    ZoneAddress, ZoneHead, ZoneStatus, ZoneUsage,
+    ZoneAddress, ZoneHead, ZoneStatus, ZoneUsage, strict,
 };
 
 use crate::control::{State, is_dynamic, is_exempt_zone};
@@ -55,15 +55,15 @@ enum ZoneKind {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged)]
 enum Locations {
-    List(Vec<Location>),
-    Selection(SelectionBody<Location>),
+    List(#[serde(deserialize_with = "strict")] Vec<Location>),
+    Selection(#[serde(deserialize_with = "strict")] SelectionBody<Location>),
 }
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged)]
 enum Numbers {
-    List(Vec<String>),
-    Selection(SelectionBody<String>),
+    List(#[serde(deserialize_with = "strict")] Vec<String>),
+    Selection(#[serde(deserialize_with = "strict")] SelectionBody<String>),
 }
 
 #[derive(Clone, Debug, Deserialize)]

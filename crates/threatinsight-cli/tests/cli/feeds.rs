@@ -106,6 +106,16 @@ fn json_lines_with_a_mistake_are_rejected_one_by_one() {
             "overlaps reserved space 10.0.0.0/8",
         ),
         ("192.0.2.0/24", "expected a JSON object"),
+        (
+            r#"["192.0.2.0/24", null, null, null]"#,
+            "expected a JSON object",
+        ),
+        (r#"["192.0.2.0/24", "SBL1"]"#, "expected a JSON object"),
+        (
+            r#"{"prefix": "192.0.2.0/24", "level": {"low": null}}"#,
+            "column 36: invalid type: map",
+        ),
+        (r#"{"type": {"metadata": null}}"#, "unknown field `type`"),
         (r#"{"prefix": "192.0.2.0/24"} {}"#, "trailing characters"),
     ] {
         let sandbox = Sandbox::new([("a.jsonl", format!("{good}\n\n{line}\n").as_str())]);

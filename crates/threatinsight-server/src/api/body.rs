@@ -6,6 +6,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse as _;
 use serde::de::DeserializeOwned;
+use threatinsight::strict;
 
 use crate::refusal::{Code, Refusal};
 use crate::visit::text;
@@ -37,5 +38,12 @@ pub(super) fn json<T: DeserializeOwned>(headers: &HeaderMap, body: Body) -> Resu
             return Err(Refusal::new(Code::MediaType));
         }
     }
-    serde_json::from_slice(&bytes(body)?).map_err(|_| Refusal::new(Code::Malformed))
+    read(&bytes(body)?).map_err(|_| Refusal::new(Code::Malformed))
+}
+
+fn read<T: DeserializeOwned>(text: &[u8]) -> serde_json::Result<T> {
+    let mut text = serde_json::Deserializer::from_slice(text);
+    let value = strict(&mut text)?;
+    text.end()?;
+    Ok(value)
 }

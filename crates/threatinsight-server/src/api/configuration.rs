@@ -10,7 +10,7 @@ use axum::http::HeaderMap;
 use axum::{Extension, Json};
 use serde::Deserialize;
 use serde_json::Value;
-use threatinsight::{Action, Configuration};
+use threatinsight::{Action, Configuration, strict};
 
 use super::body::{Body, json};
 use super::links;
@@ -88,7 +88,7 @@ fn action(action: Option<Value>) -> Result<Action, Refusal> {
     match action {
         None => Err(blank()),
         Some(Value::String(text)) if text.is_empty() => Err(blank()),
-        Some(value) => serde_json::from_value(value).map_err(|_| Refusal::new(Code::Malformed)),
+        Some(value) => strict(value).map_err(|_| Refusal::new(Code::Malformed)),
     }
 }
 

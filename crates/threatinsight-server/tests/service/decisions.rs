@@ -281,6 +281,11 @@ fn many_chains_are_decided_in_order_and_explained_on_request() {
             "E0000001",
         ),
         (json!({"chian": "203.0.113.7"}), "E0000003"),
+        (json!(["203.0.113.7", null]), "E0000003"),
+        (
+            json!({"chain": "203.0.113.7", "kind": {"other": null}}),
+            "E0000003",
+        ),
     ] {
         assert_eq!(running.post("/v1/decisions", &question).refused().1, code);
     }

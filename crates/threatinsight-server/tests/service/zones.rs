@@ -195,6 +195,36 @@ fn what_is_not_a_zone_is_refused_with_its_place() {
             "",
         ),
         (
+            json!(["IP", "a", null, null, [{"type": "CIDR", "value": "192.0.2.0/24"}]]),
+            "E0000003",
+            "",
+        ),
+        (
+            json!({"type": "IP", "name": "a", "gateways": [["CIDR", "192.0.2.0/24"]]}),
+            "E0000003",
+            "",
+        ),
+        (
+            json!({"type": "IP", "name": "a", "usage": {"BLOCKLIST": null}, "gateways": many(1)}),
+            "E0000003",
+            "",
+        ),
+        (
+            json!({"type": "DYNAMIC", "name": "a", "locations": [["DE", null]]}),
+            "E0000003",
+            "",
+        ),
+        (
+            json!({"type": "DYNAMIC_V2", "name": "a", "locations": [null, null]}),
+            "E0000003",
+            "",
+        ),
+        (
+            json!({"type": "DYNAMIC_V2", "name": "a", "ipServiceCategories": [["NORD_VPN"], []]}),
+            "E0000003",
+            "",
+        ),
+        (
             json!({"type": "IP", "name": "a"}),
             "E0000001",
             "gateways: An IP zone needs at least one gateway or proxy.",
