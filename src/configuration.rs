@@ -71,6 +71,13 @@ impl Configuration {
     }
 }
 
+#[cfg(feature = "serde")]
+impl<'de> serde::Deserialize<'de> for Configuration {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        wire::Members::deserialize(Strict(deserializer))
+    }
+}
+
 /// How much of the list is enforced.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -172,6 +179,13 @@ impl Policy {
 }
 
 #[cfg(feature = "serde")]
+impl<'de> serde::Deserialize<'de> for Policy {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        crate::strict(deserializer).map(|policy: wire::Policy| policy.into())
+    }
+}
+
+#[cfg(feature = "serde")]
 fn null_as_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: serde::Deserializer<'de>,
@@ -181,22 +195,8 @@ where
     Ok(value.unwrap_or_default())
 }
 
-#[cfg(feature = "serde")]
-impl<'de> serde::Deserialize<'de> for Configuration {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        wire::Members::deserialize(Strict(deserializer))
-    }
-}
-
-#[cfg(feature = "serde")]
-impl<'de> serde::Deserialize<'de> for Policy {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        crate::strict(deserializer).map(|policy: wire::Policy| policy.into())
-    }
-}
-
-/// What is read, and the policy file's flat shape, so that one `deny_unknown_fields` guards all
-/// of it.
+/// What is read: the configuration's members, and the policy file's flat shape, so that one
+/// `deny_unknown_fields` guards all of it.
 #[cfg(feature = "serde")]
 mod wire {
     use super::{Action, Configuration, Edition, Extensions, null_as_default};

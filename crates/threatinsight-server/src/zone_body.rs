@@ -62,7 +62,7 @@ enum Locations {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged)]
 enum Numbers {
-    List(#[serde(deserialize_with = "strict")] Vec<String>),
+    List(Vec<String>),
     Selection(#[serde(deserialize_with = "strict")] SelectionBody<String>),
 }
 
