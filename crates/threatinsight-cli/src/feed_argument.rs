@@ -1,10 +1,12 @@
 //! `--feed FILE`, `--feed NAME=FILE` and `--feed FILE FILE…`.
 
+use std::collections::HashMap;
 use std::error::Error;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::{MAIN_SEPARATOR, Path};
 
+use crate::failure::Failure;
 use crate::source::Source;
 
 /// One feed as the arguments name it.
@@ -58,6 +60,20 @@ impl fmt::Display for FeedArgumentError {
 }
 
 impl Error for FeedArgumentError {}
+
+/// Refuses two feeds of one name, of which one would silently take the other's place.
+pub(crate) fn check_names(feeds: &[FeedArgument]) -> Result<(), Failure> {
+    let mut named = HashMap::new();
+    for FeedArgument { name, source } in feeds {
+        if let Some(first) = named.insert(name, source) {
+            return Err(Failure::Usage(format!(
+                "two feeds are called `{name}`: {first} and {source}; \
+                 write NAME=FILE to tell them apart",
+            )));
+        }
+    }
+    Ok(())
+}
 
 /// Writes `--feed` before every further value of one, so that a shell's glob names several feeds
 /// while the CHAINs after them stay CHAINs. A further value is `-` or names an existing file.

@@ -1,6 +1,5 @@
 //! What every subcommand reads: feeds, a policy, and the time it is judged at.
 
-use std::collections::HashMap;
 use std::ffi::OsString;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
@@ -14,7 +13,7 @@ use crate::failure::Failure;
 use crate::feed_argument::FeedArgument;
 use crate::output::warn;
 use crate::source::Source;
-use crate::{feed_file, policy_file, time};
+use crate::{feed_argument, feed_file, policy_file, time};
 
 #[derive(Args)]
 pub(crate) struct Inputs {
@@ -104,16 +103,7 @@ impl Inputs {
                 "standard input can be read only once, but more than one input is `-`".to_owned(),
             ));
         }
-        let mut named = HashMap::new();
-        for FeedArgument { name, source } in &self.feed {
-            if let Some(first) = named.insert(name, source) {
-                return Err(Failure::Usage(format!(
-                    "two feeds are called `{name}`: {first} and {source}; \
-                     write NAME=FILE to tell them apart",
-                )));
-            }
-        }
-        Ok(())
+        feed_argument::check_names(&self.feed)
     }
 }
 

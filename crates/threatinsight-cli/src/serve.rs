@@ -18,7 +18,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use crate::failure::Failure;
-use crate::feed_argument::FeedArgument;
+use crate::feed_argument::{self, FeedArgument};
 use crate::inputs::AdmissionName;
 use crate::source::Source;
 
@@ -227,6 +227,7 @@ impl Serve {
     }
 
     fn options(&self) -> Result<Options, Failure> {
+        feed_argument::check_names(&self.feeds)?;
         let administrator = match env::var(ADMINISTRATOR_TOKEN) {
             Ok(token) => Some(
                 AdministratorToken::new(&token)

@@ -11,6 +11,40 @@ use ureq::Agent;
 
 pub(crate) const TOKEN: &str = "an administrator token of the tests";
 
+/// Has `command` serve what is in `data`.
+pub(crate) fn serve(command: &mut Command, data: &Path) {
+    let limit = u32::MAX.to_string();
+    command
+        .args(["serve", "--listen", "127.0.0.1:0", "--rate-limit", &limit])
+        .arg("--data")
+        .arg(data);
+}
+
+/// The exit status of a service that was not to start, and what it said.
+#[track_caller]
+pub(crate) fn refused(
+    mut command: Command,
+    data: &Path,
+    arguments: impl FnOnce(&mut Command),
+) -> (Option<i32>, String) {
+    serve(&mut command, data);
+    arguments(&mut command);
+    let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut line = String::new();
+    let mut said = BufReader::new(child.stdout.take().unwrap());
+    said.read_line(&mut line).unwrap();
+    if !line.is_empty() {
+        child.kill().unwrap();
+    }
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(line, "", "it started");
+    (
+        output.status.code(),
+        String::from_utf8(output.stderr).unwrap(),
+    )
+}
+
 /// The command, without its standard output.
 pub(crate) fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_threatinsight"));
@@ -43,17 +77,7 @@ impl Server {
         data: &Path,
         arguments: impl FnOnce(&mut Command),
     ) -> Self {
-        let limit = u32::MAX.to_string();
-        command
-            .args([
-                "serve",
-                "--listen",
-                "127.0.0.1:0",
-                "--rate-limit",
-                &limit,
-                "--data",
-            ])
-            .arg(data);
+        serve(&mut command, data);
         arguments(&mut command);
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut said = BufReader::new(child.stdout.take().unwrap());

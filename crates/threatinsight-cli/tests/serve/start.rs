@@ -1,9 +1,10 @@
+use std::fs;
 use std::io::BufRead as _;
 use std::process::Stdio;
 
 use tempfile::TempDir;
 
-use crate::server::{Server, TOKEN, agent, ask, command};
+use crate::server::{Server, TOKEN, agent, ask, command, refused};
 
 const CONFIGURATION: &str = "/api/v1/threats/configuration";
 
@@ -33,19 +34,16 @@ fn the_first_start_shows_a_token_and_the_second_does_not() {
 #[test]
 fn a_short_token_in_the_environment_is_refused_before_anything_starts() {
     let data = TempDir::new().unwrap();
-    let output = command()
-        .env("THREATINSIGHT_ADMIN_TOKEN", "short")
-        .args(["serve", "--listen", "127.0.0.1:0", "--data"])
-        .arg(data.path().join("store"))
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    let message = String::from_utf8(output.stderr).unwrap();
+    let store = data.path().join("store");
+    let mut command = command();
+    command.env("THREATINSIGHT_ADMIN_TOKEN", "short");
+    let (status, message) = refused(command, &store, |_| {});
+    assert_eq!(status, Some(1));
     assert!(
         message.contains("5 characters, expected at least 20"),
         "{message}"
     );
-    assert!(!data.path().join("store").exists());
+    assert!(!store.exists());
 }
 
 #[test]
@@ -100,19 +98,40 @@ fn tokens_are_made_listed_and_revoked_beside_a_running_service() {
 fn a_feed_file_that_is_no_feed_stops_the_start() {
     let data = TempDir::new().unwrap();
     let feed = data.path().join("page.txt");
-    std::fs::write(&feed, "<html>").unwrap();
-    let output = command()
-        .env("THREATINSIGHT_ADMIN_TOKEN", TOKEN)
-        .args(["serve", "--listen", "127.0.0.1:0", "--data"])
-        .arg(data.path().join("store"))
-        .arg("--feed")
-        .arg(&feed)
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    let message = String::from_utf8(output.stderr).unwrap();
+    fs::write(&feed, "<html>").unwrap();
+    let (status, message) = refused(command(), &data.path().join("store"), |command| {
+        command.arg("--feed").arg(&feed);
+    });
+    assert_eq!(status, Some(1));
     assert!(
         message.contains("page.txt: feed: found an HTML or XML page, expected a list"),
         "{message}"
     );
+}
+
+#[test]
+fn feeds_of_one_name_are_told_apart_by_the_user() {
+    let data = TempDir::new().unwrap();
+    let [first, second] = ["a", "b"].map(|folder| {
+        let folder = data.path().join(folder);
+        fs::create_dir(&folder).unwrap();
+        let file = folder.join("list.txt");
+        fs::write(&file, "203.0.113.7\n").unwrap();
+        file
+    });
+    let store = data.path().join("store");
+    let (status, message) = refused(command(), &store, |command| {
+        command.arg("--feed").args([&first, &second]);
+    });
+    assert_eq!(status, Some(2));
+    assert_eq!(
+        message,
+        format!(
+            "threatinsight: two feeds are called `list`: {} and {}; \
+             write NAME=FILE to tell them apart\n",
+            first.display(),
+            second.display(),
+        )
+    );
+    assert!(!store.exists());
 }
