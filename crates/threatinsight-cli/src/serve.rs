@@ -71,7 +71,7 @@ pub(crate) struct Serve {
     /// From where the forward-auth endpoint learns the client: x-forwarded-for, forwarded, or the
     /// name of a header that the gateway sets to the address it has resolved
     #[arg(long, value_name = "HEADER", default_value = "x-forwarded-for")]
-    client_from: String,
+    client_from: ClientSource,
 
     /// The verdict on a request whose client cannot be known
     #[arg(long, value_enum, default_value_t = VerdictName::Log)]
@@ -261,11 +261,7 @@ impl Serve {
             },
             exempt_zone: self.exempt_zone,
             enhanced_zone: self.enhanced_zone,
-            client_source: match self.client_from.to_ascii_lowercase().as_str() {
-                "x-forwarded-for" => ClientSource::ForwardedFor,
-                "forwarded" => ClientSource::Forwarded,
-                name => ClientSource::Header(name.to_owned()),
-            },
+            client_source: self.client_from.clone(),
             rate_limit: self.rate_limit,
             log_age: Duration::from_secs(u64::from(self.log_days) * 24 * 60 * 60),
             log_bytes: u64::from(self.log_megabytes) * 1_000_000,

@@ -57,7 +57,7 @@ mod zone_body;
 pub use self::error::{ServiceError, StoreError};
 pub use self::jwks::JwksSource;
 pub use self::jwt::BearerOptions;
-pub use self::options::{ClientSource, FeedFile, Options, TlsFiles};
+pub use self::options::{ClientSource, ClientSourceError, FeedFile, Options, TlsFiles};
 pub use self::scope::{Scope, ScopeError};
 pub use self::service::Service;
 pub use self::store::Location;

@@ -1,9 +1,14 @@
 //! What a service is started with.
 
+use std::error::Error;
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
+use axum::http::HeaderName;
+use axum::http::header::FORWARDED;
 use threatinsight::{Extensions, ParseOptions};
 
 use crate::jwt::BearerOptions;
@@ -89,8 +94,38 @@ pub enum ClientSource {
     Forwarded,
     /// A header in which a gateway states the client it has resolved, such as `X-Real-IP`. When it
     /// is missing, or is not one address, the client is unknown.
-    Header(String),
+    Header(HeaderName),
 }
+
+impl FromStr for ClientSource {
+    type Err = ClientSourceError;
+
+    /// Reads the name of a header, in whatever case.
+    fn from_str(name: &str) -> Result<Self, ClientSourceError> {
+        match name.parse::<HeaderName>() {
+            Ok(name) if name == "x-forwarded-for" => Ok(Self::ForwardedFor),
+            Ok(name) if name == FORWARDED => Ok(Self::Forwarded),
+            Ok(name) => Ok(Self::Header(name)),
+            Err(_) => Err(ClientSourceError(name.to_owned())),
+        }
+    }
+}
+
+/// A text that cannot name a header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientSourceError(String);
+
+impl fmt::Display for ClientSourceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(found) = self;
+        write!(
+            f,
+            "no header can be called `{found}`, expected a name such as `x-real-ip`"
+        )
+    }
+}
+
+impl Error for ClientSourceError {}
 
 impl Options {
     /// The defaults for a service that listens at `listen` and keeps its data in `store`.

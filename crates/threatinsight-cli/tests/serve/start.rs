@@ -135,3 +135,21 @@ fn feeds_of_one_name_are_told_apart_by_the_user() {
     );
     assert!(!store.exists());
 }
+
+#[test]
+fn the_client_comes_from_what_can_be_a_header() {
+    let data = TempDir::new().unwrap();
+    for name in ["", "X-Real-IP:", "x real ip", "x-r\u{e9}al"] {
+        let store = data.path().join("store");
+        let (status, message) = refused(command(), &store, |command| {
+            command.args(["--client-from", name]);
+        });
+        assert_eq!(status, Some(2), "{message}");
+        let expected = format!(
+            "'{name}' for '--client-from <HEADER>': no header can be called `{name}`, \
+             expected a name such as `x-real-ip`"
+        );
+        assert!(message.contains(&expected), "{message}");
+        assert!(!store.exists());
+    }
+}

@@ -1,5 +1,4 @@
 use serde_json::json;
-use threatinsight_server::ClientSource;
 
 use crate::running::Running;
 
@@ -182,7 +181,7 @@ fn a_header_of_the_gateway_counts_only_when_an_option_names_it() {
     drop(running);
 
     let running = Running::with(|options| {
-        options.client_source = ClientSource::Header("x-real-ip".to_owned());
+        options.client_source = "X-Real-IP".parse().unwrap();
         options.extensions.on_unknown_client = threatinsight::Verdict::Block;
     });
     running.put_feed("scanners", "203.0.113.0/24\n").ok();
