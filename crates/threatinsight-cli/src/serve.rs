@@ -207,23 +207,10 @@ impl Serve {
             .init();
         let options = self.options()?;
         let runtime = runtime()?;
-        runtime.block_on(async {
-            let mut terminate = signal(SignalKind::terminate()).map_err(Failure::Output)?;
-            let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::Output)?;
-            let start = Service::start(options);
-            let service = tokio::select! {
-                service = start => service.map_err(|error| Failure::input("serve", error))?,
-                _ = terminate.recv() => return Ok(()),
-                _ = interrupt.recv() => return Ok(()),
-            };
-            announce(&service).map_err(Failure::Output)?;
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-            service.stop().await;
-            Ok(())
-        })
+        let ended = runtime.block_on(serve(options));
+        // What is being read may never end, such as a named pipe that nobody writes to.
+        runtime.shutdown_background();
+        ended
     }
 
     fn options(&self) -> Result<Options, Failure> {
@@ -277,6 +264,25 @@ impl Serve {
             ..Options::new(self.listen, self.store.location()?)
         })
     }
+}
+
+/// Serves until a signal says that it is enough.
+async fn serve(options: Options) -> Result<(), Failure> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(Failure::Output)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::Output)?;
+    let start = Service::start(options);
+    let service = tokio::select! {
+        service = start => service.map_err(|error| Failure::input("serve", error))?,
+        _ = terminate.recv() => return Ok(()),
+        _ = interrupt.recv() => return Ok(()),
+    };
+    announce(&service).map_err(Failure::Output)?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    service.stop().await;
+    Ok(())
 }
 
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {

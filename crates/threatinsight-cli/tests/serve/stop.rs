@@ -1,15 +1,18 @@
-//! SIGTERM: what is under way is answered and logged, nothing new is taken, and nobody is waited
-//! for without end.
+//! SIGTERM and SIGINT: what is under way is answered and logged, nothing new is taken, and nobody is
+//! waited for without end.
 
+use std::fs::File;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
-use std::process::{Command, ExitStatus};
+use std::process::{Child, Command, ExitStatus};
+use std::sync::mpsc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::server::{Server, TOKEN, agent, ask};
+use crate::server::{Server, TOKEN, agent, ask, command, serve};
 
 /// How many chains the request asks about that is under way when the service is told to stop. Their
 /// events are more than the log writes at once, so that some wait when the last answer is given.
@@ -63,11 +66,15 @@ fn under_way(server: &Server) -> (TcpStream, String) {
     (stream, rest)
 }
 
+fn send(signal: &str, child: &Child) {
+    let id = child.id().to_string();
+    let sent = Command::new("kill").args([signal, &id]).status().unwrap();
+    assert!(sent.success());
+}
+
 /// Tells the service to stop, and waits until it takes no connection any more.
 fn terminate(server: &Server) {
-    let id = server.child.id().to_string();
-    let sent = Command::new("kill").args(["-TERM", &id]).status().unwrap();
-    assert!(sent.success());
+    send("-TERM", &server.child);
     let address = server.url.strip_prefix("http://").unwrap();
     let started = Instant::now();
     loop {
@@ -75,18 +82,21 @@ fn terminate(server: &Server) {
             Err(error) if error.kind() == ErrorKind::ConnectionRefused => return,
             Ok(_) | Err(_) => assert!(started.elapsed() < BOUND, "connections are still taken"),
         }
-        std::thread::sleep(Duration::from_millis(5));
+        thread::sleep(Duration::from_millis(5));
     }
 }
 
-fn end(server: &mut Server) -> ExitStatus {
+fn end(child: &mut Child) -> ExitStatus {
     let started = Instant::now();
     loop {
-        if let Some(status) = server.child.try_wait().unwrap() {
+        if let Some(status) = child.try_wait().unwrap() {
             return status;
         }
-        assert!(started.elapsed() < BOUND, "the service goes on");
-        std::thread::sleep(Duration::from_millis(5));
+        if started.elapsed() > BOUND {
+            child.kill().unwrap();
+            panic!("the service goes on");
+        }
+        thread::sleep(Duration::from_millis(5));
     }
 }
 
@@ -147,7 +157,7 @@ fn what_is_under_way_is_answered_and_logged_and_nothing_new_is_taken() {
     stream.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
     assert_eq!(answer.matches(r#""reason":"listed""#).count(), CHAINS);
-    assert_eq!(end(&mut server).code(), Some(0));
+    assert_eq!(end(&mut server.child).code(), Some(0));
 
     let server = Server::start(data.path());
     assert_eq!(logged(&server), CHAINS);
@@ -161,10 +171,30 @@ fn a_client_that_does_not_end_its_request_is_not_waited_for_without_end() {
     head.write_all(b"GET /livez HTTP/1.1\r\nHost").unwrap();
     let (mut stream, _) = under_way(&server);
     terminate(&server);
-    assert_eq!(end(&mut server).code(), Some(0));
+    assert_eq!(end(&mut server.child).code(), Some(0));
     let mut answer = String::new();
     assert!(
         stream.read_to_string(&mut answer).is_err() || !answer.starts_with("HTTP/1.1 200"),
         "{answer}"
     );
+}
+
+#[test]
+fn a_start_that_waits_for_a_file_ends_when_it_is_told_to() {
+    let data = TempDir::new().unwrap();
+    let pipe = data.path().join("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    for signal in ["-TERM", "-INT"] {
+        let mut command = command();
+        serve(&mut command, &data.path().join("store"));
+        let mut child = command.arg("--feed").arg(&pipe).spawn().unwrap();
+        let (opened, reads) = mpsc::channel();
+        let path = pipe.clone();
+        // It can be opened once the service reads it, and is closed when the test ends.
+        thread::spawn(move || opened.send(File::options().write(true).open(path)));
+        let _writer = reads.recv_timeout(BOUND).unwrap().unwrap();
+        send(signal, &child);
+        assert_eq!(end(&mut child).code(), Some(0), "{signal}");
+    }
 }
