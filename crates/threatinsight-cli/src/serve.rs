@@ -28,8 +28,8 @@ const ADMINISTRATOR_TOKEN: &str = "THREATINSIGHT_ADMIN_TOKEN";
 /// Run the ThreatInsight API, and decisions for gateways
 ///
 /// The first start prints one administrator token, once. With `THREATINSIGHT_ADMIN_TOKEN` in the
-/// environment, at least 20 characters, that is an administrator token for this run, and nothing
-/// is printed.
+/// environment, 20 to 8,192 characters of printable ASCII, that is an administrator token for this
+/// run, and nothing is printed.
 #[derive(Args)]
 pub(crate) struct Serve {
     /// Where the API listens
@@ -221,7 +221,11 @@ impl Serve {
                     .map_err(|error| Failure::input(ADMINISTRATOR_TOKEN, error))?,
             ),
             Err(env::VarError::NotPresent) => None,
-            Err(error) => return Err(Failure::input(ADMINISTRATOR_TOKEN, error)),
+            // The error itself would show the token.
+            Err(env::VarError::NotUnicode(_)) => {
+                let found = "not Unicode, expected printable ASCII";
+                return Err(Failure::input(ADMINISTRATOR_TOKEN, found));
+            }
         };
         let tls = self.tls_cert.clone().zip(self.tls_key.clone());
         let issuer = self.issuer.clone().zip(self.audience.clone());

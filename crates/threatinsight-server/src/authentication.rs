@@ -11,7 +11,7 @@ use crate::store::Store;
 use crate::token::{self, AdministratorToken};
 
 /// The longest token that is looked at.
-const TOKEN_LIMIT: usize = 8_192;
+pub(crate) const TOKEN_LIMIT: usize = 8_192;
 
 /// Whoever showed a valid token.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,10 +4,12 @@
 //! is 178 bits, so that one HMAC is enough: there is nothing to guess that slowness would protect.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
+use crate::authentication::TOKEN_LIMIT;
 use crate::clock::Moment;
 use crate::error::{ServiceError, StoreError};
 use crate::identifier;
@@ -17,8 +19,8 @@ use crate::store::{Location, Store, StoredToken};
 /// How many characters of a token name it.
 const ID_LENGTH: usize = 12;
 
-/// How long an administrator token from outside must be.
-const SHORTEST_FOREIGN: usize = 20;
+/// How many characters an administrator token from outside has.
+const FOREIGN_LENGTH: RangeInclusive<usize> = 20..=TOKEN_LIMIT;
 
 /// A token as it is shown to an administrator: without its secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,16 +140,28 @@ pub struct AdministratorToken {
 }
 
 impl AdministratorToken {
-    /// Takes over `token`, of which only a salted hash is kept.
+    /// Takes over `token`, of which only a salted hash is kept. A line end after it is no part of
+    /// it: files with secrets often have one.
     ///
     /// # Errors
     ///
-    /// When it is shorter than 20 characters.
+    /// When it could not come in an `Authorization` header, or is shorter than 20 characters or
+    /// longer than 8,192.
     pub fn new(token: &str) -> Result<Self, ServiceError> {
-        let length = token.chars().count();
-        if length < SHORTEST_FOREIGN {
-            let expected = format!("{length} characters, expected at least {SHORTEST_FOREIGN}");
-            return Err(ServiceError::new("administrator token", expected));
+        let refused = |reason: String| Err(ServiceError::new("administrator token", reason));
+        let token = token.strip_suffix('\n').unwrap_or(token);
+        let token = token.strip_suffix('\r').unwrap_or(token);
+        if !token.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            let found = "a character that no header brings, expected printable ASCII";
+            return refused(found.to_owned());
+        }
+        if token.trim() != token {
+            return refused("a blank at its start or end, expected none".to_owned());
+        }
+        let (length, expected) = (token.len(), FOREIGN_LENGTH);
+        if !expected.contains(&length) {
+            let (least, most) = expected.into_inner();
+            return refused(format!("{length} characters, expected {least} to {most}"));
         }
         let salt = identifier::random();
         let hash = hash(&salt, token).finalize().into_bytes().to_vec();
@@ -170,14 +184,36 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_short_administrator_token_is_refused_with_its_length() {
-        let error = AdministratorToken::new("nineteen characters").unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "administrator token: 19 characters, expected at least 20"
-        );
-        let token = AdministratorToken::new("twenty characters ok").unwrap();
-        assert!(token.is("twenty characters ok") && !token.is("twenty characters no"));
+    fn an_administrator_token_is_one_that_a_header_can_bring() {
+        let longest = "x".repeat(8_192);
+        for (token, presented) in [
+            ("twenty characters ok", "twenty characters ok"),
+            ("twenty characters ok\n", "twenty characters ok"),
+            ("twenty characters ok\r\n", "twenty characters ok"),
+            (&longest, &longest),
+        ] {
+            let token = AdministratorToken::new(token).unwrap();
+            assert!(token.is(presented) && !token.is("twenty characters no"));
+        }
+        let unprintable = "a character that no header brings, expected printable ASCII";
+        let blank = "a blank at its start or end, expected none";
+        for (token, found) in [
+            ("nineteen characters", "19 characters, expected 20 to 8192"),
+            (
+                &format!("{longest}x"),
+                "8193 characters, expected 20 to 8192",
+            ),
+            ("twenty characters no ", blank),
+            (" twenty characters no", blank),
+            ("twenty characters no\n\n", unprintable),
+            ("twenty characters n\u{f6}", unprintable),
+            ("twenty\tcharacters\tno", unprintable),
+        ] {
+            assert_eq!(
+                AdministratorToken::new(token).unwrap_err().to_string(),
+                format!("administrator token: {found}")
+            );
+        }
     }
 
     #[tokio::test]

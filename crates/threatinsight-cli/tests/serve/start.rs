@@ -1,5 +1,7 @@
+use std::ffi::OsStr;
 use std::fs;
 use std::io::BufRead as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::process::Stdio;
 
 use tempfile::TempDir;
@@ -32,18 +34,33 @@ fn the_first_start_shows_a_token_and_the_second_does_not() {
 }
 
 #[test]
-fn a_short_token_in_the_environment_is_refused_before_anything_starts() {
+fn a_token_in_the_environment_may_end_its_line() {
+    let data = TempDir::new().unwrap();
+    let mut command = command();
+    command.env("THREATINSIGHT_ADMIN_TOKEN", format!("{TOKEN}\n"));
+    let server = Server::spawn(command, data.path());
+    let url = format!("{}{CONFIGURATION}", server.url);
+    assert_eq!(ask(&agent(), "GET", &url, TOKEN, "").unwrap().0, 200);
+}
+
+#[test]
+fn a_token_in_the_environment_that_could_not_be_shown_is_refused_and_not_printed() {
     let data = TempDir::new().unwrap();
     let store = data.path().join("store");
-    let mut command = command();
-    command.env("THREATINSIGHT_ADMIN_TOKEN", "short");
-    let (status, message) = refused(command, &store, |_| {});
-    assert_eq!(status, Some(1));
-    assert!(
-        message.contains("5 characters, expected at least 20"),
-        "{message}"
-    );
-    assert!(!store.exists());
+    for (token, expected) in [
+        (&b"short"[..], "5 characters, expected 20 to 8192"),
+        (b"a secret that ends with a blank ", "expected none"),
+        (b"a secret with \xc3\xb6 in it", "expected printable ASCII"),
+        (b"a secret with \xff in it", "expected printable ASCII"),
+    ] {
+        let mut command = command();
+        command.env("THREATINSIGHT_ADMIN_TOKEN", OsStr::from_bytes(token));
+        let (status, message) = refused(command, &store, |_| {});
+        assert_eq!(status, Some(1));
+        assert!(message.contains(expected), "{message}");
+        assert!(!message.contains("secret"), "{message}");
+        assert!(!store.exists());
+    }
 }
 
 #[test]
