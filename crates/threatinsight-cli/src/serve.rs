@@ -90,6 +90,8 @@ pub(crate) struct Serve {
     trial: bool,
 
     /// Have `DefaultExemptIpZone`, whose gateways override feeds and blocklist zones
+    ///
+    /// Without it, one that is stored from an earlier start exempts nothing.
     #[arg(long)]
     exempt_zone: bool,
 

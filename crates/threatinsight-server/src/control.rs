@@ -40,7 +40,7 @@ const ATTEMPTS: usize = 64;
 pub(crate) struct Rules {
     /// The exempt zone apart, which is known by its id once it exists.
     pub(crate) extensions: Extensions,
-    /// Whether there is a `DefaultExemptIpZone`.
+    /// Whether there is a `DefaultExemptIpZone`, and what is in it is exempt.
     pub(crate) exempt_zone: bool,
     /// Whether there is a `DefaultEnhancedDynamicZone`.
     pub(crate) enhanced_zone: bool,
@@ -214,7 +214,7 @@ impl Control {
     /// The served snapshot with the zones and the configuration of `state`.
     fn compile_policy(&self, state: &State) -> Result<Snapshot, Refusal> {
         let started = Instant::now();
-        let snapshot = state.compile(&self.engine.load(), &self.rules.extensions);
+        let snapshot = state.compile(&self.engine.load(), &self.rules);
         self.metrics
             .compile_seconds
             .observe(started.elapsed().as_secs_f64());

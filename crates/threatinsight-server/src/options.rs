@@ -39,7 +39,8 @@ pub struct Options {
     pub parse: ParseOptions,
     /// What we add to Okta's configuration. The exempt zone is [`Options::exempt_zone`].
     pub extensions: Extensions,
-    /// Whether there is a `DefaultExemptIpZone`.
+    /// Whether there is a `DefaultExemptIpZone`, and what is in it is exempt. Without it, one that
+    /// is stored exempts nothing.
     pub exempt_zone: bool,
     /// Whether there is a `DefaultEnhancedDynamicZone`.
     pub enhanced_zone: bool,

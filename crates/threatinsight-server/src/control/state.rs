@@ -8,6 +8,7 @@ use threatinsight::{
     ZoneStatus, ZoneUsage, Zones,
 };
 
+use super::Rules;
 use crate::clock::Moment;
 use crate::store::{Change, StoredConfiguration, StoredZone};
 
@@ -123,7 +124,7 @@ impl State {
     pub(super) fn compile(
         &self,
         current: &Snapshot,
-        extensions: &Extensions,
+        rules: &Rules,
     ) -> Result<Snapshot, CompileError> {
         let zones: Vec<NetworkZone> = self
             .zones
@@ -131,10 +132,12 @@ impl State {
             .map(|zone| zone.zone.clone())
             .filter(|zone| !is_dynamic(zone))
             .collect();
-        let exempt = self.zones.iter().find(|zone| is_exempt_zone(&zone.zone));
+        // A stored one that no option asks for any more is a zone like others.
+        let asked_for = |zone: &&StoredZone| rules.exempt_zone && is_exempt_zone(&zone.zone);
+        let exempt = self.zones.iter().find(asked_for);
         let extensions = Extensions {
             exempt_zone: exempt.map(|zone| zone.id().to_owned()),
-            ..extensions.clone()
+            ..rules.extensions.clone()
         };
         // Zones and configuration may both have changed: neither need fit the other's old state.
         let nothing = Configuration::new(self.configuration.action);

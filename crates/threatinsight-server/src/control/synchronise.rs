@@ -21,7 +21,8 @@ const READS: usize = 64;
 
 impl Control {
     /// Puts into a new store what every organisation has, and into any store the system zones that
-    /// an option asks for.
+    /// an option asks for. A zone of a user that has the name of one is an error: it would be
+    /// taken for what it is not.
     pub(super) async fn seed(&self) -> Result<(), StoreError> {
         for _ in 0..READS {
             let revision = self.store.revision().await?;
@@ -38,12 +39,21 @@ impl Control {
             }
             let mut ordinal = zones.first().map_or(1, |newest| newest.ordinal + 1);
             for zone in system_zones::wanted(&self.rules, now) {
-                if zones
-                    .iter()
-                    .all(|known| known.zone.head().name != zone.head().name)
-                {
-                    changes.push(Change::PutZone(Box::new(StoredZone { ordinal, zone })));
-                    ordinal += 1;
+                let name = &zone.head().name;
+                match zones.iter().find(|known| known.zone.head().name == *name) {
+                    Some(known) if known.zone.head().system => {}
+                    Some(known) => {
+                        let found = format!(
+                            "called `{name}`, as the system zone that was asked for; \
+                             start without that one and rename this one"
+                        );
+                        let place = format!("zone {}", known.id());
+                        return Err(StoreError::content(place, found));
+                    }
+                    None => {
+                        changes.push(Change::PutZone(Box::new(StoredZone { ordinal, zone })));
+                        ordinal += 1;
+                    }
                 }
             }
             if changes.is_empty() {
@@ -109,7 +119,7 @@ impl Control {
                 feeds,
             };
             let snapshot = next
-                .compile(&self.engine.load(), &self.rules.extensions)
+                .compile(&self.engine.load(), &self.rules)
                 .map_err(|error| StoreError::content("policy", error))?;
             self.become_state(state, next);
             match list {

@@ -1,4 +1,5 @@
 use serde_json::{Value, json};
+use threatinsight_server::{Location, Options, Service};
 
 use crate::running::Running;
 
@@ -407,4 +408,56 @@ fn system_zones_stay_and_the_exempt_zone_is_replaced_by_its_own_rule() {
         .ok();
     assert_eq!(running.authorize("203.0.113.7"), 200);
     assert_eq!(running.authorize("203.0.113.77"), 403);
+}
+
+#[test]
+fn without_its_option_the_exempt_zone_exempts_nothing() {
+    let running = Running::with(|options| options.exempt_zone = true);
+    let zones = running.get(PATH).ok();
+    let mut zones = zones.as_array().unwrap().iter();
+    let exempt = zones.find(|zone| zone["name"] == "DefaultExemptIpZone");
+    let path = format!("{PATH}/{}", id(exempt.unwrap()));
+    let body = json!({"type": "IP", "name": "DefaultExemptIpZone", "useAsExemptList": true,
+        "gateways": [{"type": "CIDR", "value": "203.0.113.7/32"}]});
+    running.put(&path, &body).ok();
+    running.put_feed("scanners", "203.0.113.0/24\n").ok();
+    running.trust_loopback();
+    let block = json!({"action": "block"});
+    running.post("/api/v1/threats/configuration", &block).ok();
+    assert_eq!(running.authorize("203.0.113.7"), 200);
+
+    let running = running.restart();
+    assert_eq!(running.authorize("203.0.113.7"), 403);
+    // Nor does it after the next change.
+    running.post("/api/v1/threats/configuration", &block).ok();
+    assert_eq!(running.authorize("203.0.113.7"), 403);
+    assert_eq!(running.get(&path).ok()["gateways"], body["gateways"]);
+
+    let running = running.restart_with(|options| options.exempt_zone = true);
+    assert_eq!(running.authorize("203.0.113.7"), 200);
+}
+
+#[test]
+fn a_zone_with_the_name_of_a_system_zone_stops_a_start_that_asks_for_that_one() {
+    let running = Running::new();
+    let mut body = office();
+    body["name"] = json!("DefaultExemptIpZone");
+    let path = format!("{PATH}/{}", id(&running.post(PATH, &body).ok()));
+    let start = || {
+        let store = Location::Directory(running.directory.path().to_owned());
+        let mut options = Options::new("127.0.0.1:0".parse().unwrap(), store);
+        options.exempt_zone = true;
+        running.block_on(Service::start(options))
+    };
+    let error = start().unwrap_err().to_string();
+    let id = path.rsplit('/').next().unwrap();
+    assert_eq!(
+        error,
+        format!(
+            "store: zone {id}: called `DefaultExemptIpZone`, as the system zone that was asked \
+             for; start without that one and rename this one"
+        )
+    );
+    running.put(&path, &office()).ok();
+    running.block_on(start().unwrap().stop());
 }
