@@ -277,12 +277,17 @@ async fn serve(options: Options) -> Result<(), Failure> {
     let mut terminate = signal(SignalKind::terminate()).map_err(Failure::Output)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::Output)?;
     let start = Service::start(options);
-    let service = tokio::select! {
+    let mut service = tokio::select! {
         service = start => service.map_err(|error| Failure::input("serve", error))?,
         _ = terminate.recv() => return Ok(()),
         _ = interrupt.recv() => return Ok(()),
     };
-    announce(&service).map_err(Failure::Output)?;
+    if let Err(error) = announce(&service) {
+        let revoked = service.revoke_administrator_token().await;
+        service.stop().await;
+        revoked.map_err(|error| Failure::input("serve", error))?;
+        return Err(Failure::Output(error));
+    }
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}

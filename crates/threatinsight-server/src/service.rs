@@ -188,6 +188,19 @@ impl Service {
         self.engine.clone()
     }
 
+    /// Revokes the token that was made at this start: if it could not be shown, nobody has it, and
+    /// the next start makes another.
+    ///
+    /// # Errors
+    ///
+    /// When the store does not answer.
+    pub async fn revoke_administrator_token(&mut self) -> Result<(), ServiceError> {
+        if let Some(token) = self.administrator_token.take() {
+            token::revoke(&self.store, &token).await?;
+        }
+        Ok(())
+    }
+
     /// Stops: no request is accepted any more, those under way are answered, the log is written.
     pub async fn stop(self) {
         self.handle.graceful_shutdown(Some(GRACE));

@@ -93,7 +93,7 @@ pub(crate) async fn create(
     scopes: &[Scope],
 ) -> Result<String, StoreError> {
     let token = identifier::fresh("00", 40);
-    let id = token.chars().take(ID_LENGTH).collect();
+    let id = id(&token);
     let salt = identifier::random().to_vec();
     let scopes: Vec<&str> = scopes.iter().map(|scope| scope.name()).collect();
     let stored = StoredToken {
@@ -106,6 +106,11 @@ pub(crate) async fn create(
     };
     store.insert_token(&stored).await?;
     Ok(token)
+}
+
+/// Revokes the token itself, of which nobody need know the id.
+pub(crate) async fn revoke(store: &Store, token: &str) -> Result<(), StoreError> {
+    store.delete_token(&id(token)).await.map(drop)
 }
 
 /// The stored token that `presented` is, if it is one.
@@ -122,6 +127,10 @@ pub(crate) async fn find(
             .verify_slice(&token.hash)
             .is_ok()
     }))
+}
+
+fn id(token: &str) -> String {
+    token.chars().take(ID_LENGTH).collect()
 }
 
 fn hash(salt: &[u8], token: &str) -> Hmac<Sha256> {

@@ -1,26 +1,27 @@
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, File};
 use std::io::BufRead as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::process::Stdio;
 
 use tempfile::TempDir;
 
-use crate::server::{Server, TOKEN, agent, ask, command, refused};
+use crate::server::{Server, TOKEN, agent, ask, command, refused, serve};
 
 const CONFIGURATION: &str = "/api/v1/threats/configuration";
+
+fn shown_token(server: &mut Server) -> String {
+    let mut line = String::new();
+    server.said.read_line(&mut line).unwrap();
+    let token = line.strip_prefix("administrator token, shown this once: ");
+    token.unwrap().trim_end().to_owned()
+}
 
 #[test]
 fn the_first_start_shows_a_token_and_the_second_does_not() {
     let data = TempDir::new().unwrap();
     let mut server = Server::spawn(command(), data.path());
-    let mut line = String::new();
-    server.said.read_line(&mut line).unwrap();
-    let token = line
-        .trim()
-        .strip_prefix("administrator token, shown this once: ")
-        .unwrap()
-        .to_owned();
+    let token = shown_token(&mut server);
     let url = format!("{}{CONFIGURATION}", server.url);
     assert_eq!(ask(&agent(), "GET", &url, &token, "").unwrap().0, 200);
     server.kill();
@@ -29,8 +30,30 @@ fn the_first_start_shows_a_token_and_the_second_does_not() {
     let url = format!("{}{CONFIGURATION}", server.url);
     assert_eq!(ask(&agent(), "GET", &url, &token, "").unwrap().0, 200);
     server.kill();
-    line.clear();
+    let mut line = String::new();
     assert_eq!(server.said.read_line(&mut line).unwrap(), 0, "{line}");
+}
+
+#[test]
+fn a_token_that_could_not_be_shown_is_not_the_one_that_is_made() {
+    let data = TempDir::new().unwrap();
+    let mut unheard = command();
+    serve(&mut unheard, data.path());
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let output = unheard.stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        String::from_utf8(output.stderr).unwrap(),
+        "threatinsight: standard output: no space left on device\n"
+    );
+    let mut list = command();
+    list.args(["token", "list", "--data"]).arg(data.path());
+    assert_eq!(list.output().unwrap().stdout, b"");
+
+    let mut server = Server::spawn(command(), data.path());
+    let token = shown_token(&mut server);
+    let url = format!("{}{CONFIGURATION}", server.url);
+    assert_eq!(ask(&agent(), "GET", &url, &token, "").unwrap().0, 200);
 }
 
 #[test]
