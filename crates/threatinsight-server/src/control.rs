@@ -12,7 +12,7 @@ mod feeds;
 mod state;
 mod synchronise;
 
-pub(crate) use self::feeds::{FeedUpdate, ParsedUpload};
+pub(crate) use self::feeds::{FeedUpdate, ParsedUpload, warn_of_rejected};
 pub(crate) use self::state::{EXEMPT_ZONE, LoadedFeed, State, is_dynamic, is_exempt_zone};
 pub(crate) use self::synchronise::keep_up;
 

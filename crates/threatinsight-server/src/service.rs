@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use crate::api;
 use crate::app::App;
 use crate::authentication::Authentication;
-use crate::control::{Control, ParsedUpload, Rules, keep_up};
+use crate::control::{Control, ParsedUpload, Rules, keep_up, warn_of_rejected};
 use crate::error::{ServiceError, StoreError};
 use crate::event::{EventQueue, Retention, WriterOptions, write_events};
 use crate::jwt::Bearers;
@@ -360,6 +360,7 @@ async fn put_file(control: &Arc<Control>, file: &FeedFile) -> Result<(), Service
         .put_feed(upload)
         .await
         .map_err(|refusal| refused(refusal.reason()))?;
+    warn_of_rejected(place(), &update.rejected);
     tracing::info!(
         feed = file.name,
         accepted = update.feed.accepted,

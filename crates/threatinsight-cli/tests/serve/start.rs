@@ -1,6 +1,6 @@
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::BufRead as _;
+use std::io::{BufRead as _, Read as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::process::Stdio;
 
@@ -191,5 +191,35 @@ fn the_client_comes_from_what_can_be_a_header() {
         );
         assert!(message.contains(&expected), "{message}");
         assert!(!store.exists());
+    }
+}
+
+#[test]
+fn rejected_lines_are_summed_up_at_every_start() {
+    let data = TempDir::new().unwrap();
+    let feed = data.path().join("list.txt");
+    let store = data.path().join("store");
+    let from_file = feed.display().to_string();
+    let two = "2 lines rejected, the first: \
+               line 2: prefix length 33 is longer than 32 in `192.0.2.0/33`";
+    let one = "line 1: prefix length 33 is longer than 32 in `192.0.2.0/33`";
+    for (text, place, expected) in [
+        ("192.0.2.1\n192.0.2.0/33\nexample.org\n", &*from_file, two),
+        // What is stored already is not put in place again.
+        ("192.0.2.1\n192.0.2.0/33\nexample.org\n", "feed `list`", two),
+        ("192.0.2.0/33\n192.0.2.1\n", &from_file, one),
+    ] {
+        fs::write(&feed, text).unwrap();
+        let mut command = command();
+        command.env("THREATINSIGHT_ADMIN_TOKEN", TOKEN);
+        let mut server = Server::spawn_with(command, &store, |command| {
+            command.arg("--feed").arg(&feed).stderr(Stdio::piped());
+        });
+        server.kill();
+        let mut warnings = String::new();
+        let stderr = server.child.stderr.as_mut().unwrap();
+        stderr.read_to_string(&mut warnings).unwrap();
+        let expected = format!("{place}: {expected}\n");
+        assert!(warnings.contains(&expected), "{warnings}");
     }
 }

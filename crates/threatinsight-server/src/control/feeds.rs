@@ -1,6 +1,7 @@
 //! Changes of feeds: read whole, compared, compiled with all the others, stored, served.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -200,6 +201,8 @@ pub(super) fn load(stored: &StoredFeed, options: ParseOptions) -> Result<LoadedF
             report: FeedReport::default(),
         }
     });
+    let place = || format!("feed `{}`", stored.name);
+    warn_of_rejected(place(), &parsed.report.rejected);
     let known: Vec<(Prefix, u32)> = read_since(&stored.since).collect();
     let updated = second(stored.updated);
     let since = distinct_prefixes(&parsed.feed).into_iter();
@@ -216,7 +219,7 @@ pub(super) fn load(stored: &StoredFeed, options: ParseOptions) -> Result<LoadedF
         );
     }
     let (distinct_ipv4, distinct_ipv6) = distinct(&parsed.feed, stored.updated)
-        .map_err(|error| StoreError::content(format!("feed `{}`", stored.name), error))?;
+        .map_err(|error| StoreError::content(place(), error))?;
     Ok(LoadedFeed {
         revision: stored.revision,
         created: stored.created,
@@ -229,6 +232,18 @@ pub(super) fn load(stored: &StoredFeed, options: ParseOptions) -> Result<LoadedF
         distinct_ipv6,
         since,
     })
+}
+
+/// Says which lines of a feed were not taken, in the words of `threatinsight evaluate`.
+pub(crate) fn warn_of_rejected(place: impl Display, rejected: &[RejectedLine]) {
+    match rejected {
+        [] => {}
+        [only] => tracing::warn!("{place}: {only}"),
+        [first, ..] => tracing::warn!(
+            "{place}: {} lines rejected, the first: {first}",
+            rejected.len()
+        ),
+    }
 }
 
 /// The list of all feeds, as far as they live at `now`.
