@@ -141,7 +141,7 @@ pub(crate) struct Serve {
 #[derive(Args)]
 #[group(required = true, multiple = false)]
 pub(crate) struct StoreArguments {
-    /// The directory where everything is kept; made when it does not exist
+    /// The directory where everything is kept; `serve` and `token create` make it
     #[arg(long, value_name = "DIRECTORY")]
     data: Option<PathBuf>,
 

@@ -54,8 +54,14 @@ impl Token {
 impl TokenCommand {
     async fn run(&self) -> Result<(), Failure> {
         let failed = |error| Failure::input("token", error);
-        let (Self::Create { store, .. } | Self::List { store } | Self::Revoke { store, .. }) = self;
-        let tokens = Tokens::open(&store.location()?).await.map_err(failed)?;
+        let tokens = match self {
+            Self::Create { store, .. } => Tokens::open(&store.location()?).await,
+            // A mistyped directory is not to become a new store.
+            Self::List { store } | Self::Revoke { store, .. } => {
+                Tokens::open_existing(&store.location()?).await
+            }
+        };
+        let tokens = tokens.map_err(failed)?;
         match self {
             Self::Create { name, scopes, .. } => {
                 let scopes = if scopes.is_empty() {

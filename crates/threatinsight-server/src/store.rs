@@ -154,12 +154,17 @@ const NOT_IN_PATH: &AsciiSet = &CONTROLS.add(b' ').add(b'%').add(b'?').add(b'#')
 fn sqlite_url(directory: &Path) -> Result<String, StoreError> {
     std::fs::create_dir_all(directory)
         .map_err(|error| StoreError::database("making the data directory", error))?;
-    let file = directory.join("threatinsight.db");
+    let file = database_file(directory);
     let path = file.to_str().ok_or_else(|| {
         StoreError::content(file.display().to_string(), "expected a path in Unicode")
     })?;
     let path = utf8_percent_encode(path, NOT_IN_PATH);
     Ok(format!("sqlite://{path}?mode=rwc"))
+}
+
+/// The database in a directory of ours.
+pub(crate) fn database_file(directory: &Path) -> PathBuf {
+    directory.join("threatinsight.db")
 }
 
 /// What a query was doing when it failed.

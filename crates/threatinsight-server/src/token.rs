@@ -14,7 +14,7 @@ use crate::clock::Moment;
 use crate::error::{ServiceError, StoreError};
 use crate::identifier;
 use crate::scope::Scope;
-use crate::store::{Location, Store, StoredToken};
+use crate::store::{Location, Store, StoredToken, database_file};
 
 /// How many characters of a token name it.
 const ID_LENGTH: usize = 12;
@@ -41,7 +41,7 @@ pub struct TokenInfo {
 pub struct Tokens(Store);
 
 impl Tokens {
-    /// Opens the store at `location`; a service may be running on it.
+    /// Opens the store at `location`, or makes one; a service may be running on it.
     ///
     /// # Errors
     ///
@@ -50,12 +50,36 @@ impl Tokens {
         Ok(Self(Store::open(location).await?))
     }
 
+    /// Opens the store at `location` like [`Tokens::open`], but makes no directory and no database
+    /// in one.
+    ///
+    /// # Errors
+    ///
+    /// Also when the directory has no database.
+    pub async fn open_existing(location: &Location) -> Result<Self, ServiceError> {
+        if let Location::Directory(directory) = location
+            && !database_file(directory).is_file()
+        {
+            let expected = "no database, expected the directory of a service";
+            return Err(ServiceError::new(directory.display(), expected));
+        }
+        Self::open(location).await
+    }
+
     /// Makes a token and returns it. It is shown this once.
     ///
     /// # Errors
     ///
-    /// When the store does not keep it.
+    /// When the name has control characters, which would break a line in which it is shown, or the
+    /// store does not keep the token.
     pub async fn create(&self, name: &str, scopes: &[Scope]) -> Result<String, ServiceError> {
+        if name.contains(char::is_control) {
+            let found = format!(
+                "control character in `{}`, expected none",
+                name.escape_debug()
+            );
+            return Err(ServiceError::new("name", found));
+        }
         Ok(create(&self.0, name, scopes).await?)
     }
 

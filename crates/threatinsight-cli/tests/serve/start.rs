@@ -135,6 +135,51 @@ fn tokens_are_made_listed_and_revoked_beside_a_running_service() {
 }
 
 #[test]
+fn tokens_are_looked_for_only_where_a_store_is() {
+    let data = TempDir::new().unwrap();
+    let missing = data.path().join("typo");
+    for directory in [&*missing, data.path()] {
+        for arguments in [&["list"][..], &["revoke", "00abcdefghij"]] {
+            let mut token = command();
+            token.arg("token").args(arguments);
+            let output = token.arg("--data").arg(directory).output().unwrap();
+            assert_eq!(output.status.code(), Some(1));
+            assert_eq!(
+                String::from_utf8(output.stderr).unwrap(),
+                format!(
+                    "threatinsight: token: {}: no database, expected the directory of a service\n",
+                    directory.display()
+                )
+            );
+        }
+    }
+    assert_eq!(fs::read_dir(&data).unwrap().count(), 0);
+}
+
+#[test]
+fn a_token_has_a_name_of_one_line_and_column() {
+    let data = TempDir::new().unwrap();
+    let token = |arguments: &[&str]| {
+        let mut token = command();
+        token.arg("token").args(arguments);
+        token.arg("--data").arg(data.path()).output().unwrap()
+    };
+    for (name, shown) in [
+        ("a\tb", r"a\tb"),
+        ("a\nb", r"a\nb"),
+        ("\u{1b}[2J", r"\u{1b}[2J"),
+    ] {
+        let output = token(&["create", "--name", name]);
+        assert_eq!((output.status.code(), &*output.stdout), (Some(1), &b""[..]));
+        assert_eq!(
+            String::from_utf8(output.stderr).unwrap(),
+            format!("threatinsight: token: name: control character in `{shown}`, expected none\n")
+        );
+    }
+    assert_eq!(token(&["list"]).stdout, b"");
+}
+
+#[test]
 fn a_feed_file_that_is_no_feed_stops_the_start() {
     let data = TempDir::new().unwrap();
     let feed = data.path().join("page.txt");
