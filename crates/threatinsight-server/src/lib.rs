@@ -50,6 +50,7 @@ mod scope;
 mod service;
 mod store;
 mod system_zones;
+mod tls;
 mod token;
 mod visit;
 mod zone_body;

@@ -20,11 +20,11 @@ use crate::control::{Control, ParsedUpload, Rules, keep_up, warn_of_rejected};
 use crate::error::{ServiceError, StoreError};
 use crate::event::{EventQueue, Retention, WriterOptions, write_events};
 use crate::jwt::Bearers;
-use crate::options::{FeedFile, Options, TlsFiles};
+use crate::options::{FeedFile, Options};
 use crate::rate_limit::RateLimit;
 use crate::scope::Scope;
 use crate::store::{Location, Store};
-use crate::token;
+use crate::{tls, token};
 
 /// How long requests under way may take when the service stops.
 const GRACE: Duration = Duration::from_secs(10);
@@ -75,7 +75,7 @@ impl Service {
         let ext_authz_address = ext_authz_listener.as_ref().map(local).transpose()?;
         let spoe_address = spoe_listener.as_ref().map(local).transpose()?;
         let tls = match &options.tls {
-            Some(files) => Some(tls(files).await?),
+            Some(files) => Some(tls::configuration(files).await?),
             None => None,
         };
         let bearers = match options.bearers.clone() {
@@ -244,14 +244,6 @@ fn local(listener: &TcpListener) -> Result<SocketAddr, ServiceError> {
     listener
         .local_addr()
         .map_err(|error| ServiceError::new("listener", error))
-}
-
-async fn tls(files: &TlsFiles) -> Result<RustlsConfig, ServiceError> {
-    // A program may have chosen another provider before; that one stays.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    RustlsConfig::from_pem_file(&files.certificates, &files.key)
-        .await
-        .map_err(|error| ServiceError::new(files.certificates.display(), error))
 }
 
 fn rules(options: &Options) -> Rules {

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-use crate::server::{Server, TOKEN, agent, command};
+use crate::server::{Server, TOKEN, agent, command, refused};
 
 /// The keys of an issuer, and a token that it signed with the private one; valid until 2100.
 const KEYS: &str = r#"{"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "k1", "x": "wdTCLrMOxBMr_mzwJ0caaVpT4Xhw2SFbqUiZWEEbeV0"}]}"#;
@@ -117,4 +117,38 @@ fn the_service_speaks_tls_and_its_links_say_so() {
         "{configuration}"
     );
     assert_eq!(curl(format!("{url}/v1/authorize")), "");
+}
+
+#[test]
+fn a_fault_is_said_of_the_file_that_has_it() {
+    let (directory, other) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let (certificate, key) = certificate(directory.path());
+    let (_, foreign) = self::certificate(other.path());
+    let empty = directory.path().join("empty.pem");
+    fs::write(&empty, "").unwrap();
+    let broken = directory.path().join("broken.pem");
+    fs::write(&broken, "-----BEGIN CERTIFICATE-----\n!\n").unwrap();
+    let not_der = directory.path().join("not-der.pem");
+    let text = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n\
+                -----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
+    fs::write(&not_der, text).unwrap();
+    let missing = directory.path().join("missing.pem");
+    for (chain, private, place) in [
+        (&certificate, &foreign, &foreign),
+        (&certificate, &empty, &empty),
+        (&certificate, &not_der, &not_der),
+        (&certificate, &missing, &missing),
+        (&empty, &key, &empty),
+        (&broken, &key, &broken),
+        (&not_der, &key, &not_der),
+        (&missing, &key, &missing),
+    ] {
+        let (status, message) = refused(command(), &directory.path().join("store"), |command| {
+            command.arg("--tls-cert").arg(chain);
+            command.arg("--tls-key").arg(private);
+        });
+        assert_eq!(status, Some(1));
+        let expected = format!("threatinsight: serve: {}: ", place.display());
+        assert!(message.starts_with(&expected), "{message}");
+    }
 }
