@@ -194,12 +194,14 @@ pub(super) async fn delete(
 /// Names become labels and paths.
 pub(crate) fn check_name(name: &str) -> Result<(), String> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    if (1..=NAME_LIMIT).contains(&name.len()) && name.bytes().all(allowed) {
+    // No client sends a path that ends in these: it stands for another one.
+    let is_path = matches!(name, "." | "..");
+    if (1..=NAME_LIMIT).contains(&name.len()) && name.bytes().all(allowed) && !is_path {
         return Ok(());
     }
     let found: String = name.chars().take(NAME_LIMIT).collect();
     Err(format!(
-        "expected 1 to {NAME_LIMIT} letters, digits, `-`, `_` and `.` in `{found}`"
+        "expected 1 to {NAME_LIMIT} letters, digits, `-`, `_` and `.`, not `.` or `..`, in `{found}`"
     ))
 }
 

@@ -77,7 +77,7 @@ fn a_text_that_is_no_feed_changes_nothing() {
         assert!(causes[0].contains(reason), "{causes:?}");
         assert_eq!(running.authorize("203.0.113.7"), 403);
     }
-    for name in ["a%2Fb", "a%20b", "%C3%A9"] {
+    for name in ["a%2Fb", "a%20b", "%C3%A9", "%2E%2E"] {
         assert_eq!(
             running.put_feed(name, "203.0.113.7\n").refused().1,
             "E0000001",
