@@ -25,7 +25,7 @@ use std::time::Duration;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions, install_default_drivers};
 use sqlx::migrate::Migrator;
-use sqlx::{AnyPool, Executor as _};
+use sqlx::{AnyConnection, AnyPool, ConnectOptions as _, Executor as _};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -81,19 +81,21 @@ impl Store {
                 .acquire_timeout(Duration::from_secs(10))
                 // A server may have hung up; a file does not.
                 .test_before_acquire(dialect == Dialect::Postgres)
-                .after_connect(move |connection, _| {
-                    Box::pin(async move {
-                        match dialect {
-                            Dialect::Sqlite => connection.execute(SQLITE_SETTINGS).await.map(drop),
-                            Dialect::Postgres => Ok(()),
-                        }
-                    })
-                })
+                .after_connect(move |connection, _| Box::pin(settle(dialect, connection)))
         };
-        let writer = pool(writers)
-            .connect_with(options.clone())
-            .await
-            .map_err(failed)?;
+        let writer = match pool(writers).connect_with(options.clone()).await {
+            Ok(writer) => writer,
+            // It has tried again and again, and does not say what was wrong.
+            Err(error @ sqlx::Error::PoolTimedOut) => {
+                let connected = options.connect().await;
+                let cause = match connected {
+                    Ok(mut connection) => settle(dialect, &mut connection).await.err(),
+                    Err(cause) => Some(cause),
+                };
+                return Err(failed(cause.unwrap_or(error)));
+            }
+            Err(error) => return Err(failed(error)),
+        };
         let migrator = match dialect {
             Dialect::Sqlite => &SQLITE,
             Dialect::Postgres => &POSTGRES,
@@ -139,6 +141,14 @@ impl Store {
     pub(crate) async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
+    }
+}
+
+/// What a new connection begins with.
+async fn settle(dialect: Dialect, connection: &mut AnyConnection) -> sqlx::Result<()> {
+    match dialect {
+        Dialect::Sqlite => connection.execute(SQLITE_SETTINGS).await.map(drop),
+        Dialect::Postgres => Ok(()),
     }
 }
 

@@ -1,6 +1,7 @@
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{BufRead as _, Read as _};
+use std::net::TcpListener;
 use std::os::unix::ffi::OsStrExt as _;
 use std::process::Stdio;
 
@@ -154,6 +155,35 @@ fn tokens_are_looked_for_only_where_a_store_is() {
         }
     }
     assert_eq!(fs::read_dir(&data).unwrap().count(), 0);
+}
+
+#[test]
+fn a_store_that_cannot_be_opened_says_why() {
+    let data = TempDir::new().unwrap();
+    fs::write(
+        data.path().join("threatinsight.db"),
+        "nonsense ".repeat(1000),
+    )
+    .unwrap();
+    // A port at which nobody listens any more.
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = socket.local_addr().unwrap().port();
+    drop(socket);
+    let directory = data.path().to_str().unwrap();
+    let database = format!("postgres://nobody@127.0.0.1:{port}/none");
+    // Both at once: a database gets ten seconds to come up.
+    let places = [["--data", directory], ["--database", &database]];
+    let started = places.map(|place| {
+        let mut list = command();
+        let list = list.args(["token", "list"]).args(place);
+        list.stderr(Stdio::piped()).spawn().unwrap()
+    });
+    let reasons = ["file is not a database", "Connection refused"];
+    for (list, reason) in started.into_iter().zip(reasons) {
+        let said = list.wait_with_output().unwrap().stderr;
+        let said = String::from_utf8(said).unwrap();
+        assert!(said.contains(reason), "{said}");
+    }
 }
 
 #[test]
