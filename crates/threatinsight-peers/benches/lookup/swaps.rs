@@ -15,7 +15,7 @@ use crate::updates::additions;
 const NOW: Timestamp = Timestamp(0);
 const CLIENTS: usize = 1 << 18;
 const ROUNDS: usize = 31;
-const ROUND: Duration = Duration::from_millis(60);
+const ROUND: Duration = Duration::from_millis(40);
 const SWAP: Duration = Duration::from_millis(1);
 const CHANGES: [usize; 2] = [10, 1_000];
 
