@@ -8,6 +8,7 @@ use threatinsight::{
     Action, Admission, Feed, FeedReport, Kind, ParseOptions, ParsedFeed, Policy, Snapshot,
     Timestamp,
 };
+use threatinsight_feed_formats::rejection;
 
 use crate::failure::Failure;
 use crate::feed_argument::FeedArgument;
@@ -142,13 +143,8 @@ impl Loaded {
             self.policy.configuration.action = action.into();
         }
         for (source, report) in &self.reports {
-            match report.rejected.as_slice() {
-                [] => {}
-                [only] => warn(format_args!("{source}: {only}")),
-                [first, ..] => warn(format_args!(
-                    "{source}: {} lines rejected, the first: {first}",
-                    report.rejected.len()
-                )),
+            if let Some(rejection) = rejection(&report.rejected) {
+                warn(format_args!("{source}: {rejection}"));
             }
         }
         let snapshot = self.compile()?;

@@ -112,7 +112,7 @@ fn read(parser: &mut FeedParser, line: &[u8]) -> Result<(), FeedError> {
         parser.skip(&text);
         return Ok(());
     }
-    let error = match object(line) {
+    let error = match from_json(line) {
         Ok(ours) => return parser.entry(&text, entry(&ours)),
         Err(error) => error,
     };
@@ -127,11 +127,16 @@ fn read(parser: &mut FeedParser, line: &[u8]) -> Result<(), FeedError> {
     }
 }
 
-fn object(line: &[u8]) -> serde_json::Result<Line<'_>> {
-    let mut text = serde_json::Deserializer::from_slice(line);
-    let line = strict(&mut text)?;
+/// Reads a text of JSON with [`strict`]: every struct from an object, every enum from a string.
+///
+/// # Errors
+///
+/// When it is not JSON, or not that of a `T`.
+pub fn from_json<'t, T: Deserialize<'t>>(text: &'t [u8]) -> serde_json::Result<T> {
+    let mut text = serde_json::Deserializer::from_slice(text);
+    let value = strict(&mut text)?;
     text.end()?;
-    Ok(line)
+    Ok(value)
 }
 
 fn entry<'a>(line: &'a Line<'_>) -> Result<EntryText<'a>, String> {

@@ -21,5 +21,6 @@ mod json_lines;
 mod reader;
 mod time;
 
-pub use self::reader::FeedReader;
+pub use self::json_lines::from_json;
+pub use self::reader::{FeedReader, rejection};
 pub use self::time::{iso8601, rfc3339};

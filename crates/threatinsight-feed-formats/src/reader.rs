@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use threatinsight::{FeedError, FeedParser, ParseOptions, ParsedFeed};
+use threatinsight::{FeedError, FeedParser, ParseOptions, ParsedFeed, RejectedLine};
 
 use crate::json_lines::JsonLines;
 
@@ -91,6 +91,30 @@ impl FeedReader {
             State::Text(parser) | State::Undecided { parser, .. } => parser.push(text),
             State::JsonLines(lines) => lines.push(text),
         }
+    }
+}
+
+/// What there is to say of the lines of a feed that were rejected: the only one, or how many and the
+/// first; `None` where none was.
+///
+/// ```
+/// use threatinsight::{Feed, ParseOptions};
+/// use threatinsight_feed_formats::rejection;
+///
+/// let read = |text: &[u8]| Feed::parse("tor", text, &ParseOptions::default()).unwrap().report;
+/// assert_eq!(rejection(&read(b"203.0.113.7").rejected), None);
+/// let two = rejection(&read(b"203.0.113.7\nnobody\nnothing").rejected).unwrap();
+/// assert!(two.starts_with("2 lines rejected, the first: line 2: "), "{two}");
+/// ```
+#[must_use]
+pub fn rejection(rejected: &[RejectedLine]) -> Option<String> {
+    match rejected {
+        [] => None,
+        [only] => Some(only.to_string()),
+        [first, ..] => Some(format!(
+            "{} lines rejected, the first: {first}",
+            rejected.len()
+        )),
     }
 }
 

@@ -6,7 +6,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse as _;
 use serde::de::DeserializeOwned;
-use threatinsight::strict;
+use threatinsight_feed_formats::from_json;
 
 use crate::refusal::{Code, Refusal};
 use crate::visit::text;
@@ -38,12 +38,5 @@ pub(super) fn json<T: DeserializeOwned>(headers: &HeaderMap, body: Body) -> Resu
             return Err(Refusal::new(Code::MediaType));
         }
     }
-    read(&bytes(body)?).map_err(|_| Refusal::new(Code::Malformed))
-}
-
-fn read<T: DeserializeOwned>(text: &[u8]) -> serde_json::Result<T> {
-    let mut text = serde_json::Deserializer::from_slice(text);
-    let value = strict(&mut text)?;
-    text.end()?;
-    Ok(value)
+    from_json(&bytes(body)?).map_err(|_| Refusal::new(Code::Malformed))
 }

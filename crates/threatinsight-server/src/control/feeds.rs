@@ -9,7 +9,7 @@ use std::time::Instant;
 use threatinsight::{
     Feed, FeedReport, List, ParseOptions, ParsedFeed, Prefix, RejectedLine, Timestamp,
 };
-use threatinsight_feed_formats::FeedReader;
+use threatinsight_feed_formats::{FeedReader, rejection};
 
 use super::state::{LoadedFeed, State, second_of};
 use super::{ATTEMPTS, CompiledList, Control};
@@ -234,15 +234,10 @@ pub(super) fn load(stored: &StoredFeed, options: ParseOptions) -> Result<LoadedF
     })
 }
 
-/// Says which lines of a feed were not taken, in the words of `threatinsight evaluate`.
+/// Says which lines of a feed were not taken.
 pub(crate) fn warn_of_rejected(place: impl Display, rejected: &[RejectedLine]) {
-    match rejected {
-        [] => {}
-        [only] => tracing::warn!("{place}: {only}"),
-        [first, ..] => tracing::warn!(
-            "{place}: {} lines rejected, the first: {first}",
-            rejected.len()
-        ),
+    if let Some(rejection) = rejection(rejected) {
+        tracing::warn!("{place}: {rejection}");
     }
 }
 
