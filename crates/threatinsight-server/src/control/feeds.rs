@@ -205,12 +205,13 @@ pub(super) fn load(stored: &StoredFeed, options: ParseOptions) -> Result<LoadedF
     warn_of_rejected(place(), &parsed.report.rejected);
     let known: Vec<(Prefix, u32)> = read_since(&stored.since).collect();
     let updated = second(stored.updated);
-    let since = distinct_prefixes(&parsed.feed).into_iter();
-    let since = since.map(|prefix| (prefix, second_of(&known, prefix).unwrap_or(updated)));
+    let mut refused = known.len();
+    let since = distinct_prefixes(&parsed.feed).into_iter().map(|prefix| {
+        let second = second_of(&known, prefix);
+        refused = refused.saturating_sub(usize::from(second.is_some()));
+        (prefix, second.unwrap_or(updated))
+    });
     let since: Vec<(Prefix, u32)> = since.collect();
-    let refused = known.iter();
-    let refused = refused.filter(|(prefix, _)| second_of(&since, *prefix).is_none());
-    let refused = refused.count();
     if refused > 0 {
         tracing::warn!(
             feed = stored.name,
