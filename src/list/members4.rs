@@ -1,20 +1,20 @@
 //! Whether an IPv4 address is listed: one read on most misses, three that depend on each other on most hits.
 //!
 //! The first 16 bits index a directory, which tells, at a guess, whether anything of a /24 is listed; there most misses
-//! end. Each /16 has one node, or, when that would be long, one for each /20:
+//! end. Each /16 has one node, or, when that would be long, in a long list, one for each /20:
 //!
 //! ```text
-//! directory [2048][32]  touched 64 │ COVERED 1 │ buckets 5 │ where the node is 26
-//! table [16]            the same without `touched`, for each /20 of a /16 with 31 for its buckets
-//! node                  1..=30 buckets of 16 bytes, then a bitmap of 32 bytes for each crowded /24
-//! bucket                8 cells:  hash of the /24 7 │ marker 1 │ host, subnet or bitmap 8
+//! directory [2048][32]  touched 64 │ COVERED 1 │ how many buckets 5 │ where the node is 26
+//! table [16]            the same without `touched`, for each /20 of a /16 that has no node of its own
+//! node                  up to 256 buckets of 16 bytes, then a bitmap of 32 bytes for each crowded /24
+//! bucket                8 cells:  hash of the /24 7 │ host, subnet or bitmap 9
 //! ```
 //!
-//! A hash of the /24, the third byte, chooses the bucket, which holds all that is listed in the /24: up to [`FEW`] cells,
-//! each a host or a subnet of four to all, else one marker with the number of a bitmap. Of the touched /24s of real
-//! lists 86 % hold one host and 99 % no more than seven (ipsum, 120k addresses). A bucket is compared at once, with the
-//! host and with the subnets that it is in, so no rank is counted, and the one branch on what is listed is whether a
-//! bitmap has the answer: of a million prefixes, to 10 % of all hits and hardly to a miss.
+//! A hash of the /24, the third byte, chooses the bucket, which holds all that is listed in the /24: up to eight cells,
+//! each a host or a subnet of four to all, else one with the number of a bitmap. Of the touched /24s of real lists 86 %
+//! hold one host and 99 % no more than seven (ipsum, 120k addresses). A bucket is compared at once, with the host and
+//! with the subnets that it is in, so no rank is counted, and the one branch on what is listed is whether a bitmap has
+//! the answer: of a million prefixes, to 8 % of all hits and hardly to a miss.
 //!
 //! The hash is a bijection on bytes and a bucket holds neighbours in its order, so seven of its bits name the /24 where
 //! there are two buckets. In one bucket they stand for two third bytes, which differ in their first bit alone; a node
@@ -40,9 +40,6 @@ use crate::list::{blocks::Reference, cover::COVERED};
 use arena::Arena;
 use directory::Directory;
 use line::Line;
-
-/// Most cells of a /24.
-const FEW: usize = 6;
 
 /// The listed IPv4 addresses.
 #[derive(Clone, Debug)]
@@ -73,20 +70,18 @@ impl Members4 {
             + self.arena.bytes()
     }
 
-    /// The node that `address` is in, if it is not in all of a /16.
+    /// The node that `address` is in, if its /16 is not covered.
     #[inline(always)]
     fn node(&self, address: u32, reference: Reference) -> Reference {
-        // In a short list no /16 is split, and all have the table of those that are not.
+        // In a short list hardly any /16 is split, and all have the table of those that are not.
         if self.tables.len() == 1 {
             return reference;
         }
         // Both ways at once: which it is, is as good as random.
-        let is_split = arena::is_split(reference);
-        let table = self
-            .tables
-            .get(if is_split { arena::table(reference) } else { 0 });
+        let number = reference.saturating_sub(arena::split(0));
+        let table = self.tables.get(number as usize);
         let node = table.map_or(0, |table| table[(address >> 12 & 15) as usize]);
-        if is_split { node } else { reference }
+        if number == 0 { reference } else { node }
     }
 
     /// Whether `address` is listed, which the directory does not rule out: a node of one bucket relies on that.
@@ -101,11 +96,10 @@ impl Members4 {
         let Some(bucket) = lines.get(start + home.bucket) else {
             return false;
         };
-        let cells = bucket.within(home.tag);
-        if cells.names_bitmap() {
-            return home.in_bitmap(&cells, lines, start);
+        if bucket.names_bitmap(home.tag) {
+            return home.in_bitmap(bucket, lines, start);
         }
-        cells.lists(home.host.into())
+        bucket.lists(home.cell())
     }
 }
 
@@ -136,15 +130,14 @@ impl Home {
     /// The cell of the host.
     #[inline(always)]
     fn cell(&self) -> u16 {
-        self.tag | u16::from(self.host)
+        self.tag | u16::from(self.host) << 1
     }
 
-    /// Whether the host is in the bitmap that `cells`, those of its /24, name in the node that starts at `start` of
-    /// `lines`.
+    /// Whether the host is in the bitmap that `bucket` names for its /24 in the node that starts at `start` of `lines`.
     #[inline(always)]
-    fn in_bitmap(&self, cells: &Line, lines: &[Line], start: usize) -> bool {
+    fn in_bitmap(&self, bucket: &Line, lines: &[Line], start: usize) -> bool {
         let line = |at| lines.get(start + self.bitmaps + 2 * at + self.half());
-        let bitmap = line::bitmap(cells.marker()).and_then(line);
+        let bitmap = line::bitmap(bucket.marker(self.tag)).and_then(line);
         bitmap.is_some_and(|line| self.is_in(line))
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::OnceLock;
 
 use proptest::prelude::*;
 use threatinsight::{
@@ -227,6 +228,51 @@ proptest! {
     }
 }
 
+/// A list so long that a /16 with much in it gets a node for each /20, with some hundred hosts where [`prefix4`] is.
+fn long() -> (&'static List, Model) {
+    static LONG: OnceLock<List> = OnceLock::new();
+    let host = |bits: u32| Prefix::from(IpAddr::from(Ipv4Addr::from_bits(bits)));
+    let low = |n: u32| n.wrapping_mul(0x9e37_79b1) >> 16;
+    let near =
+        || (0..120).flat_map(move |n| [0x0101_0000, 0xdfff_0000].map(|net| host(net | low(n))));
+    let list = LONG.get_or_init(|| {
+        let mut others = Feed::new("others");
+        others.extend((0..140_000).map(|n| Entry::new(host(0x6440_0000 + n * 11))));
+        let mut own = Feed::new("alpha");
+        own.extend(near().map(Entry::new));
+        List::compile(&[others, own], Timestamp(0)).unwrap()
+    });
+    let fact = |prefix| {
+        let Entry {
+            level, patterns, ..
+        } = Entry::new(prefix);
+        (
+            ("alpha", prefix, level, patterns.iter().next().unwrap()),
+            None,
+        )
+    };
+    (list, near().map(fact).collect())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+    #[test]
+    fn a_long_list_has_what_updates_left_in_it(steps in prop::collection::vec(step(), 1..60)) {
+        let (list, mut model) = long();
+        let mut list = list.clone();
+        let mut now = Timestamp(0);
+        for step in &steps {
+            list = apply(&list, &mut model, &mut now, step);
+        }
+        let mut addresses = probes(&steps);
+        addresses.extend(model.keys().map(|(_, prefix, ..)| prefix.address()));
+        for address in addresses {
+            let held = model.keys().any(|(_, prefix, ..)| prefix.contains(address));
+            prop_assert_eq!(list.contains(address), held, "{}", address);
+        }
+    }
+}
+
 #[test]
 fn a_crowded_ipv6_network_keeps_every_host() {
     let host = |n: u128| IpAddr::from(Ipv6Addr::from_bits((0x2001_0db8 << 96) + n * 0x1_0000_0001));
@@ -393,6 +439,37 @@ fn every_host_of_a_16_can_be_listed_and_taken_off_one_block_at_a_time() {
         list.digest(),
         List::compile(&[], Timestamp(0)).unwrap().digest()
     );
+}
+
+/// Every third host of some /24s of a /16, one after the other and all at once.
+#[test]
+fn any_number_of_24s_can_be_crowded() {
+    let host = |net: u32, at: u32| IpAddr::from(Ipv4Addr::from_bits(0xc633_0000 | net << 8 | at));
+    let crowd = |net: u32| {
+        let hosts = (0..256).step_by(3).map(move |at| host(net, at));
+        hosts.map(|host| ("alpha", Entry::new(host.into())))
+    };
+    let holds = |list: &List, nets: u32| {
+        let listed = |net, at| list.contains(host(net, at)) == (net < nets && at % 3 == 0);
+        (0..256).all(|net| (0..256).all(|at| listed(net, at)))
+    };
+    let mut list = List::compile(&[], Timestamp(0)).unwrap();
+    for net in 0..256 {
+        let additions: Vec<_> = crowd(net).collect();
+        let delta = Delta {
+            removals: &[],
+            additions: &additions,
+        };
+        list = list.update(&delta, Timestamp(0)).unwrap();
+        let nets = net + 1;
+        if (120..136).contains(&nets) || nets == 256 {
+            let mut feed = Feed::new("alpha");
+            feed.extend((0..nets).flat_map(crowd).map(|(_, entry)| entry));
+            let scratch = List::compile(&[feed], Timestamp(0)).unwrap();
+            assert!(holds(&scratch, nets), "{nets} compiled");
+            assert!(holds(&list, nets), "{nets} added");
+        }
+    }
 }
 
 #[test]

@@ -68,7 +68,7 @@ fn reader((list, addresses): (List, Vec<IpAddr>)) -> (Reader, Vec<IpAddr>) {
 }
 
 #[library_benchmark]
-#[bench::hits_ipv4(args = (hits4(),), config = limit(113_793))]
+#[bench::hits_ipv4(args = (hits4(),), config = limit(91_490))]
 #[bench::misses_ipv4(args = (misses4(),), config = limit(23_065))]
 #[bench::hits_ipv6(args = (hits6(),), config = limit(160_361))]
 #[bench::misses_ipv6(args = (misses6(),), config = limit(25_098))]
@@ -80,7 +80,7 @@ fn contains((list, addresses): (List, Vec<IpAddr>)) -> (List, Vec<IpAddr>) {
 }
 
 #[library_benchmark]
-#[bench::hits_ipv4(args = (reader(hits4()),), config = limit(1_086_099))]
+#[bench::hits_ipv4(args = (reader(hits4()),), config = limit(1_028_277))]
 #[bench::misses_ipv4(args = (reader(misses4()),), config = limit(66_156))]
 fn evaluate((mut reader, addresses): (Reader, Vec<IpAddr>)) -> (Reader, Vec<IpAddr>) {
     for address in &addresses {

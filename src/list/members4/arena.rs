@@ -22,8 +22,18 @@ const PLACE_BITS: u32 = 26;
 const PLACE: Reference = (1 << PLACE_BITS) - 1;
 /// Segments there can be.
 const SEGMENTS: usize = 1 << (PLACE_BITS - OFFSET_BITS);
-/// The number of buckets that stands for a node for each /20.
+/// How many buckets a node may have; a reference says which of these it is.
+const SIZES: [u16; SPLIT + 1] = [
+    0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 16, 18, 20, 22, 24, 28, 32, 40, 48, 56, 64, 80,
+    96, 128, 160, 192, 256, 0,
+];
+/// The last of them, which stands for a node for each /20.
 const SPLIT: usize = 31;
+
+/// All numbers of buckets that a node may have, ascending.
+pub(super) fn sizes() -> impl Iterator<Item = usize> {
+    SIZES.into_iter().take(SPLIT).map(usize::from)
+}
 
 /// The reference of a /16 with a node for each /20, the references of which are in a table of this number.
 pub(super) const fn split(table: usize) -> Reference {
@@ -33,7 +43,7 @@ pub(super) const fn split(table: usize) -> Reference {
 /// Whether there is a node for each /20.
 #[inline(always)]
 pub(super) const fn is_split(reference: Reference) -> bool {
-    buckets(reference) == SPLIT
+    size(reference) == SPLIT
 }
 
 /// The number of the table of the references to those nodes.
@@ -42,10 +52,16 @@ pub(super) const fn table(reference: Reference) -> usize {
     (reference & PLACE) as usize
 }
 
+/// Which of [`SIZES`] it is.
+#[inline(always)]
+const fn size(reference: Reference) -> usize {
+    (reference >> PLACE_BITS) as usize & SPLIT
+}
+
 /// The buckets of a node.
 #[inline(always)]
 pub(super) const fn buckets(reference: Reference) -> usize {
-    (reference >> PLACE_BITS) as usize & SPLIT
+    SIZES[size(reference)] as usize
 }
 
 /// The nodes of a version, most of them shared with others.
@@ -184,6 +200,8 @@ impl Draft {
         self.lines.extend_from_slice(buckets);
         self.lines.extend_from_slice(bitmaps);
         self.live += length;
-        (buckets.len() << PLACE_BITS | place) as Reference
+        let size = sizes().take_while(|size| *size < buckets.len()).count();
+        debug_assert_eq!(sizes().nth(size), Some(buckets.len()));
+        (size << PLACE_BITS | place) as Reference
     }
 }

@@ -4,14 +4,11 @@
 #![expect(unsafe_code, reason = "a call of what is compiled for AVX2")]
 
 use std::arch::x86_64::{
-    _mm_add_epi16, _mm_and_si128, _mm_andnot_si128, _mm_cmpeq_epi16, _mm_movemask_epi8,
-    _mm_set_epi16, _mm_set1_epi16, _mm_subs_epu16, _mm_xor_si128,
+    _mm_add_epi16, _mm_andnot_si128, _mm_cmpeq_epi16, _mm_movemask_epi8, _mm_set_epi16,
+    _mm_set1_epi16, _mm_xor_si128,
 };
 
-use super::{
-    Members4,
-    line::{LOW, Line, MARKER},
-};
+use super::{Members4, line::Line};
 use crate::list::lanes::Lanes;
 
 /// Says in `listed` which addresses of `lanes` are listed, if the processor has AVX2; whether it has.
@@ -29,18 +26,17 @@ fn search_together(members: &Members4, lanes: &Lanes<u32>, listed: &mut [bool]) 
     members.search_together(lanes, listed, |bucket, cell| lists(bucket, cell));
 }
 
-/// What [`Line::lists`] says, which the compiler takes apart, cell by cell, in a function as long as this one becomes.
+/// What [`super::batch`] asks of a bucket, which the compiler takes apart, cell by cell, in a function as long as this
+/// one becomes.
 #[target_feature(enable = "avx2")]
 #[inline]
 fn lists(bucket: &Line, cell: u16) -> bool {
     let [a, b, c, d, e, f, g, h] = bucket.0.map(u16::cast_signed);
     let cells = _mm_set_epi16(h, g, f, e, d, c, b, a);
     let splat = |cell: u16| _mm_set1_epi16(cell.cast_signed());
-    let next = _mm_add_epi16(cells, splat(1));
-    let size = _mm_and_si128(_mm_xor_si128(cells, next), splat(LOW));
-    let size = _mm_and_si128(_mm_add_epi16(size, splat(1)), splat(!3_u16));
-    let within = _mm_xor_si128(cells, splat(cell | MARKER));
-    let none = _mm_cmpeq_epi16(_mm_subs_epu16(size, within), splat(0));
-    let is_host = _mm_cmpeq_epi16(cells, splat(cell));
-    _mm_movemask_epi8(_mm_andnot_si128(is_host, none)) != 0xffff
+    let open = _mm_xor_si128(cells, _mm_add_epi16(cells, splat(1)));
+    let others = _mm_andnot_si128(open, _mm_xor_si128(cells, splat(cell)));
+    let is_in = _mm_cmpeq_epi16(others, splat(0));
+    let is_bitmap = _mm_cmpeq_epi16(open, splat(3));
+    _mm_movemask_epi8(_mm_andnot_si128(is_bitmap, is_in)) != 0
 }

@@ -8,7 +8,7 @@
 
 use super::{
     Home, Members4, arena,
-    line::{EMPTY, Line},
+    line::{EMPTY, FIELD, Line},
 };
 use crate::list::lanes::{BATCH, Lanes};
 
@@ -27,10 +27,10 @@ impl Members4 {
         if super::avx2::search_each(self, lanes, listed) {
             return;
         }
-        self.search_together(lanes, listed, Line::lists);
+        self.search_together(lanes, listed, lists);
     }
 
-    /// The same, where `lists` says what [`Line::lists`] says.
+    /// The same, where `lists` says what [`lists`] says.
     #[inline(always)]
     pub(super) fn search_together(
         &self,
@@ -96,6 +96,12 @@ impl Members4 {
     }
 }
 
+/// Whether a bucket lists a host, for which this would be the cell, and not by a bitmap.
+#[inline(always)]
+fn lists(bucket: &Line, cell: u16) -> bool {
+    bucket.lists(cell) & !bucket.names_bitmap(cell & !FIELD)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,7 +122,8 @@ mod tests {
     /// Hosts, subnets, crowded and whole /24s, a /16 with a node for each /20, and a covered one.
     fn members() -> Members4 {
         let hosts = (0..900).map(|number| (address(number), 32));
-        let crowd = (0..5000).map(|number| (NET | address(number) & 0x3fff, 32));
+        // More of its /24s are crowded than a node has numbers for bitmaps.
+        let crowd = (0..5000).map(|number| (NET | address(number) & 0xffff, 32));
         let nets = (0..200).map(|number| {
             let length = 24 + number as u8 % 8;
             (address(3 * number) & u32::MAX << (32 - length), length)
@@ -144,7 +151,7 @@ mod tests {
             }
             steps += usize::from(lanes.kept().0.len() >= FEW_LANES);
             let (mut portable, mut detected) = ([false; 62], [false; 62]);
-            members.search_together(&lanes, &mut portable, Line::lists);
+            members.search_together(&lanes, &mut portable, lists);
             members.search_each(&lanes, &mut detected);
             for (at, &address) in asked.iter().enumerate() {
                 let (reference, is_worth_it) = members.look(address);

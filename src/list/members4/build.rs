@@ -33,7 +33,9 @@ struct Stretch {
 impl Members4 {
     /// The addresses that `rows`, in prefix order, cover.
     pub(crate) fn build(rows: &[Row<u32>]) -> Self {
-        let stretches = parallel::map(rows.len(), stretches(rows), Stretch::build);
+        let longest = node::longest(rows.len());
+        let stretch = |rows| Stretch::build(rows, longest);
+        let stretches = parallel::map(rows.len(), stretches(rows), stretch);
         let mut members = Self {
             directory: Directory::new(),
             // The table of every /16 that has none.
@@ -140,7 +142,7 @@ fn stretches(rows: &[Row<u32>]) -> Vec<&[Row<u32>]> {
 }
 
 impl Stretch {
-    fn build(rows: &[Row<u32>]) -> Self {
+    fn build(rows: &[Row<u32>], longest: usize) -> Self {
         let mut stretch = Self {
             draft: Draft::after(1),
             nodes: Vec::new(),
@@ -149,12 +151,12 @@ impl Stretch {
         stretch.draft.reserve(rows.len() / 4);
         let mut leaves = Vec::with_capacity(256);
         for of_node in rows.chunk_by(|a, b| a.bits() >> 16 == b.bits() >> 16) {
-            stretch.node(of_node, &mut leaves);
+            stretch.node(of_node, longest, &mut leaves);
         }
         stretch
     }
 
-    fn node(&mut self, mut rows: &[Row<u32>], leaves: &mut Vec<(u8, Leaf)>) {
+    fn node(&mut self, mut rows: &[Row<u32>], longest: usize, leaves: &mut Vec<(u8, Leaf)>) {
         while let Some((row, rest)) = rows.split_first()
             && row.length <= cover::LONGEST
         {
@@ -166,7 +168,7 @@ impl Stretch {
         leaves.clear();
         fill(rows, leaves);
         let touched = leaves.iter().map(|(net, _)| *net).collect();
-        let placed = node::place(touched, leaves, &mut self.draft);
+        let placed = node::place(touched, leaves, longest, &mut self.draft);
         self.nodes.push((index, placed, touched));
     }
 }

@@ -13,22 +13,24 @@ const _: () = assert!(size_of::<Line>() == 16);
 /// Cells of a bucket.
 pub(super) const CELLS: usize = 8;
 
-/// The cell's low byte is not a host, but, where it is odd, a subnet of at least four: its first host and half of how
-/// many it has, less one. Where it is even, it is twice the number of a bitmap, from 1 on, or [`NOTHING`].
-pub(super) const MARKER: u16 = 1 << 8;
-pub(super) const LOW: u16 = 0xff;
-/// A marker of a bucket without cells.
-pub(super) const NOTHING: u16 = 0xfe;
-pub(super) const EMPTY: Line = Line([MARKER | NOTHING; CELLS]);
+/// A cell without its tag: the hosts it lists, as [`hosts`] says, or the number of a bitmap.
+pub(super) const FIELD: u16 = 0x1ff;
+/// What the last two bits of a cell that names a bitmap are.
+const NAMES: u16 = 0b01;
+const KIND: u16 = 0b11;
+/// A bucket without cells, with a number that no bitmap has.
+pub(super) const EMPTY: Line = Line([marker(BITMAPS); CELLS]);
+/// Most bitmaps of a node.
+pub(super) const BITMAPS: usize = 127;
 
-/// The marker of a /24, but for its tag, that names the bitmap at this place among those of its node.
+/// The cell of the bitmap at this place among those of its node, but for its tag.
 #[expect(
     clippy::cast_possible_truncation,
     reason = "more bitmaps than there are numbers do not arise in a node"
 )]
 pub(super) const fn marker(bitmap: usize) -> u16 {
-    debug_assert!(bitmap < 126);
-    MARKER | (2 * (bitmap as u16 + 1))
+    debug_assert!(bitmap <= BITMAPS);
+    (bitmap as u16) << 2 | NAMES
 }
 
 /// The place of the bitmap that a cell names, if it does.
@@ -36,39 +38,29 @@ pub(super) fn bitmap(cell: u16) -> Option<usize> {
     usize::from(number(cell)).checked_sub(1)
 }
 
-/// The number of the bitmap that a cell names, or 0.
+/// One more than the number of the bitmap that a cell names, or 0.
 #[inline(always)]
 fn number(cell: u16) -> u16 {
-    let low = cell & LOW;
-    let is_number = names_bitmap(cell & (MARKER | LOW)) & (low != NOTHING);
-    ones_if(is_number) & (low / 2)
+    let is_number = (cell & KIND == NAMES) & (cell & FIELD != EMPTY.0[0]);
+    ones_if(is_number) & (((cell & FIELD) >> 2) + 1)
 }
 
-/// Whether a cell without its tag names a bitmap, or [`NOTHING`].
+/// The cell, but for its tag, of the hosts from `first` on, as many as `size`, a power of two: the bits that they have in
+/// common, a zero, and a one for each of the others. Of two hosts it would be a bitmap's, so they are a cell each.
+pub(super) const fn hosts(first: u16, size: u16) -> u16 {
+    first << 1 | (size - 1)
+}
+
+/// The bits of a cell that do not tell its hosts from others.
 #[inline(always)]
-const fn names_bitmap(cell: u16) -> bool {
-    cell & !(LOW - 1) == MARKER
+const fn open(cell: u16) -> u16 {
+    cell ^ cell.wrapping_add(1)
 }
 
-/// The marker, but for its tag, of the hosts from `first` on, as many as `size`, a power of two from 4 to 256.
-pub(super) const fn subnet(first: u16, size: u16) -> u16 {
-    MARKER | first | (size / 2 - 1)
-}
-
-/// How many hosts there are in the subnet that a marker stands for; none for a bitmap. Of any other cell it is some
-/// number up to 256.
-#[inline(always)]
-const fn size(cell: u16) -> u16 {
-    ((cell ^ cell.wrapping_add(1)) & LOW).wrapping_add(1) & !3
-}
-
-/// The first host and the size of what a cell, which does not name a bitmap, stands for.
-pub(super) const fn hosts(cell: u16) -> (u16, u16) {
-    if cell & MARKER == 0 {
-        return (cell & LOW, 1);
-    }
-    let size = size(cell);
-    (cell & LOW & !size.wrapping_sub(1), size)
+/// The first host and the number of those that a cell, which does not name a bitmap, stands for.
+pub(super) const fn range(cell: u16) -> (u16, u16) {
+    let open = open(cell);
+    ((cell & FIELD & !open) >> 1, open / 2 + 1)
 }
 
 /// Near 256 divided by the golden ratio, so that neighbours come to lie far from each other, and odd.
@@ -112,31 +104,22 @@ impl Line {
         self.0.map(bits).into_iter().fold(0, |any, one| any | one)
     }
 
-    /// The cells of the /24 with this tag without it; those of others have some bit of a tag.
-    #[inline(always)]
-    pub(super) fn within(&self, tag: u16) -> Self {
-        Self(self.0.map(|cell| cell ^ tag))
-    }
-
-    /// Whether there is this cell of a host, or one for a subnet that it is in.
+    /// Whether there is this cell of a host, or one of a subnet that it is in, in a /24 without a bitmap.
     #[inline(always)]
     pub(super) fn lists(&self, host: u16) -> bool {
-        // What differs is less than the size only in a marker of the same /24 whose subnet has the host's first bits:
-        // to the cell of a host, or of another /24, at least bit 8 differs, and no size is more.
-        let is_in = |cell: u16| size(cell).saturating_sub(cell ^ (host | MARKER)) != 0;
-        self.any(|cell| ones_if((cell == host) | is_in(cell))) != 0
+        self.any(|cell| ones_if((cell ^ host) & !open(cell) == 0)) != 0
     }
 
-    /// Whether there is, within a /24, a marker of a bitmap.
+    /// Whether there is, for the /24 with this tag, a cell that names a bitmap.
     #[inline(always)]
-    pub(super) fn names_bitmap(&self) -> bool {
-        self.any(|cell| ones_if(names_bitmap(cell))) != 0
+    pub(super) fn names_bitmap(&self, tag: u16) -> bool {
+        self.any(|cell| ones_if(cell & !(FIELD & !KIND) == tag | NAMES)) != 0
     }
 
-    /// The marker of a bitmap within a /24, which has no other cell then, or 0.
+    /// That cell, or 0.
     #[inline(always)]
-    pub(super) fn marker(&self) -> u16 {
-        self.any(|cell| ones_if(names_bitmap(cell)) & cell)
+    pub(super) fn marker(&self, tag: u16) -> u16 {
+        self.any(|cell| ones_if(cell & !(FIELD & !KIND) == tag | NAMES) & cell)
     }
 
     /// How many distinct cells there are.
@@ -175,48 +158,46 @@ impl Line {
 mod tests {
     use super::*;
 
-    /// Whether one cell lists a host, and nothing else of its bucket does.
-    fn lists(cell: u16, tag: u16, host: u16) -> bool {
-        Line([cell; CELLS]).within(tag).lists(host)
-    }
-
     #[test]
     fn a_cell_lists_the_hosts_it_stands_for() {
-        let subnets = (2..=8).map(|bits| 1_u16 << bits);
-        let subnets = subnets.flat_map(|size| {
+        let sizes = (0..=8).map(|bits| 1_u16 << bits).filter(|size| *size != 2);
+        let cells = sizes.flat_map(|size| {
             let starts = (0..256).step_by(size.into());
-            starts.map(move |first| (subnet(first, size), first..first + size))
+            starts.map(move |first| (hosts(first, size), first..first + size))
         });
-        let single = (0..256).map(|host| (host, host..host + 1));
-        let cells: Vec<_> = subnets.chain(single).collect();
+        let cells: Vec<_> = cells.collect();
         assert_eq!(cells.len(), 127 + 256);
         let tags = [0, 1, 42, 127].map(tag);
-        for (cell, range) in cells {
-            assert_eq!(hosts(cell), (range.start, range.end - range.start));
+        for (cell, hosts) in cells {
+            assert_eq!(range(cell), (hosts.start, hosts.end - hosts.start));
             assert_eq!(bitmap(cell), None);
             for (of, asked) in tags.iter().flat_map(|of| tags.map(|asked| (of, asked))) {
+                let bucket = Line([of | cell; CELLS]);
+                assert!(!bucket.names_bitmap(asked));
                 for host in 0..256 {
-                    let is_listed = *of == asked && range.contains(&host);
-                    assert_eq!(lists(of | cell, asked, host), is_listed, "{cell:x} {host}");
+                    let is_listed = *of == asked && hosts.contains(&host);
+                    let lists = bucket.lists(asked | super::hosts(host, 1));
+                    assert_eq!(lists, is_listed, "{cell:x} {host}");
                 }
             }
         }
     }
 
     #[test]
-    fn a_bitmap_lists_nothing_itself() {
-        for number in 0..=125 {
+    fn a_bitmap_is_named_for_its_own_net() {
+        for number in 0..BITMAPS {
             let cell = tag(3) | marker(number);
             assert_eq!(bitmap(cell), Some(number));
             let bucket = Line([cell; CELLS]);
             assert_eq!(Line::bitmaps(&[EMPTY, bucket]), number + 1);
-            assert!(bucket.within(tag(3)).names_bitmap());
-            assert_eq!(bitmap(bucket.within(tag(3)).marker()), Some(number));
-            assert!(!bucket.within(tag(2)).names_bitmap());
-            assert!((0..256).all(|host| !lists(cell, tag(3), host)));
+            assert!(bucket.names_bitmap(tag(3)));
+            assert_eq!(bucket.marker(tag(3)), cell);
+            assert!(!bucket.names_bitmap(tag(2)));
+            assert!((0..256).all(|host| !bucket.lists(tag(2) | hosts(host, 1))));
         }
-        assert_eq!(bitmap(EMPTY.within(0).marker()), None);
+        assert_eq!(bitmap(EMPTY.marker(0)), None);
         assert_eq!(Line::bitmaps(&[EMPTY]), 0);
-        assert!((0..256).all(|host| !EMPTY.lists(host)));
+        assert!((1..128).all(|net| !EMPTY.names_bitmap(tag(net))));
+        assert!((0..256).all(|host| !EMPTY.lists(tag(1) | hosts(host, 1))));
     }
 }

@@ -8,20 +8,21 @@
 use std::ops::Range;
 
 use super::{
-    FEW, Table,
-    arena::{Arena, Draft},
+    Table,
+    arena::{self, Arena, Draft},
     directory::Touched,
-    line::{self, CELLS, EMPTY, LOW, Line, MARKER},
+    line::{self, BITMAPS, CELLS, EMPTY, FIELD, Line},
 };
 use crate::list::blocks::Reference;
 
-/// Most buckets of a node.
-const MOST: usize = 30;
-/// Lines up to which a /16 has one node.
-const LONG: usize = 24;
-/// Bitmaps to which a change adds no other. A build gives a /16 at most 72 in one node, and a /20 has 16 /24s, so all
-/// of them have a number.
-const ENOUGH: usize = 24;
+/// Most buckets of a node: one for each /24.
+const MOST: usize = 256;
+
+/// Lines up to which a /16 has one node in a list of so many prefixes. In a short list it has one however long that is,
+/// so that no search has to ask; in a long one an update would copy too much.
+pub(super) const fn longest(prefixes: usize) -> usize {
+    if prefixes <= 1 << 17 { 2 * MOST } else { 24 }
+}
 
 /// 256 bits: the hosts of a /24, or the /24s of a /16.
 pub(super) type Map = [u64; 4];
@@ -49,7 +50,7 @@ pub(super) fn ones(map: Map) -> impl Iterator<Item = u8> {
 /// What is listed of one /24.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Leaf {
-    /// Up to [`FEW`] distinct hosts and subnets; not always the fewest, as a build takes them as they come.
+    /// Up to [`CELLS`] distinct hosts and subnets; not always the fewest, as a build takes them as they come.
     Few(Few),
     /// Any hosts.
     Many(Map),
@@ -60,7 +61,7 @@ pub(super) enum Leaf {
 pub(super) struct Few {
     length: u8,
     /// Without a tag.
-    cells: [u16; FEW],
+    cells: [u16; CELLS],
 }
 
 impl Few {
@@ -78,16 +79,16 @@ impl Few {
 
     /// Adds the hosts from `first` on, as many as `size`, a power of two; whether there was place for them.
     pub(super) fn push(&mut self, first: u16, size: u16) -> bool {
-        if size < 4 {
-            return (first..first + size).all(|host| self.push_cell(host));
+        if size == 2 {
+            return self.push(first, 1) && self.push(first + 1, 1);
         }
-        self.push_cell(line::subnet(first, size))
+        self.push_cell(line::hosts(first, size))
     }
 
     fn map(&self) -> Map {
         let mut map = [0; 4];
         for &cell in self.cells() {
-            let (first, size) = line::hosts(cell);
+            let (first, size) = line::range(cell);
             set(&mut map, first.into()..usize::from(first + size));
         }
         map
@@ -97,12 +98,12 @@ impl Few {
 impl Leaf {
     pub(super) const NONE: Self = Self::Few(Few {
         length: 0,
-        cells: [0; FEW],
+        cells: [0; CELLS],
     });
     /// All hosts.
     pub(super) const WHOLE: Self = {
-        let mut cells = [0; FEW];
-        cells[0] = line::subnet(0, 256);
+        let mut cells = [0; CELLS];
+        cells[0] = line::hosts(0, 256);
         Self::Few(Few { length: 1, cells })
     };
 
@@ -249,12 +250,12 @@ impl Node {
     }
 
     /// Whether it had better be put together anew, or nothing is left of it.
-    pub(super) fn is_unfit(&self) -> bool {
+    pub(super) fn is_unfit(&self, longest: usize) -> bool {
         let cells: usize = self.buckets.iter().map(Line::count).sum();
         let is_sparse = self.buckets.len() > 4 && cells < self.buckets.len() * 2;
         cells == 0
             || is_sparse
-            || matches!(self.reach, Reach::Whole(_)) && self.length() > LONG + LONG / 4
+            || matches!(self.reach, Reach::Whole(_)) && self.length() > longest + longest / 4
     }
 
     fn place(&self, net: u8) -> (usize, u16) {
@@ -274,7 +275,7 @@ impl Node {
             if let Some(lines) = line::bitmap(cell).and_then(|at| self.bitmaps.get(at)) {
                 return Leaf::Many(from_lines(lines));
             }
-            few.push_cell(cell & (MARKER | LOW));
+            few.push_cell(cell & FIELD);
         }
         Leaf::Few(few)
     }
@@ -304,7 +305,7 @@ impl Node {
                 unused = unused.or(line::bitmap(cell));
             }
         }
-        let is_too_many = matches!(leaf, Leaf::Many(_)) && self.bitmaps.len() > ENOUGH;
+        let is_too_many = matches!(leaf, Leaf::Many(_)) && self.bitmaps.len() >= BITMAPS;
         if cells.length + leaf.cells() > CELLS || is_too_many {
             return false;
         }
@@ -333,7 +334,7 @@ impl Node {
         let last = self.bitmaps.len();
         let cells = self.buckets.iter_mut().flat_map(|bucket| &mut bucket.0);
         for cell in cells.filter(|cell| line::bitmap(**cell) == Some(last)) {
-            *cell = *cell & !(MARKER | LOW) | line::marker(at);
+            *cell = *cell & !FIELD | line::marker(at);
         }
     }
 
@@ -361,20 +362,16 @@ impl Node {
     pub(super) fn plan(reach: Reach, leaves: &[(u8, Leaf)]) -> Option<Self> {
         let cells: usize = leaves.iter().map(|(_, leaf)| leaf.cells()).sum();
         let mut best: Option<Plan> = None;
-        for buckets in reach.fewest().max(cells.div_ceil(CELLS))..=MOST {
-            if best.as_ref().is_some_and(|best| best.length <= buckets) {
+        let fewest = reach.fewest().max(cells.div_ceil(CELLS));
+        for buckets in arena::sizes().skip_while(|size| *size < fewest) {
+            if best.as_ref().is_some_and(|best| best.cost <= buckets) {
                 break;
             }
             let Some(plan) = Plan::new(leaves, buckets) else {
                 continue;
             };
-            let is_best = best.as_ref().is_none_or(|best| plan.length < best.length);
-            if is_best {
-                let is_final = plan.crowded == [0; 4];
+            if best.as_ref().is_none_or(|best| plan.cost < best.cost) {
                 best = Some(plan);
-                if is_final {
-                    break;
-                }
             }
         }
         let plan = best?;
@@ -383,7 +380,7 @@ impl Node {
             buckets: vec![EMPTY; plan.buckets],
             bitmaps: Vec::new(),
         };
-        let mut buckets = [Cells::default(); MOST];
+        let mut buckets = vec![Cells::default(); plan.buckets];
         for (net, leaf) in leaves {
             let (bucket, tag) = node.place(*net);
             let cells = &mut buckets[bucket];
@@ -412,14 +409,19 @@ pub(super) enum Placed {
 }
 
 /// Puts `leaves`, those of one /16 by the third byte of the address, into one node or one for each /20. They are
-/// looked for where `touched` does not rule them out.
-pub(super) fn place(touched: Touched, leaves: &[(u8, Leaf)], draft: &mut Draft) -> Placed {
+/// looked for where `touched` does not rule them out. One node has at most `longest` lines, give or take some.
+pub(super) fn place(
+    touched: Touched,
+    leaves: &[(u8, Leaf)],
+    longest: usize,
+    draft: &mut Draft,
+) -> Placed {
     let cells: usize = leaves.iter().map(|(_, leaf)| leaf.cells()).sum();
     let many = leaves
         .iter()
         .filter(|(_, leaf)| matches!(leaf, Leaf::Many(_)));
     // Buckets are three quarters full on average.
-    if cells.div_ceil(CELLS * 3 / 4) + 2 * many.count() <= LONG
+    if cells.div_ceil(CELLS * 3 / 4) + 2 * many.count() <= longest
         && let Some(node) = push(Reach::Whole(touched), leaves, draft)
     {
         return Placed::Node(node);
@@ -446,26 +448,26 @@ struct Plan {
     buckets: usize,
     /// Leaves with few hosts that get a bitmap, because their bucket would be too full.
     crowded: Map,
-    /// Lines of the node.
-    length: usize,
+    /// In lines, as many as there are buckets and bitmaps of those leaves, which count twice: a search for a host in a
+    /// bitmap takes longer.
+    cost: usize,
 }
 
 impl Plan {
     fn new(leaves: &[(u8, Leaf)], buckets: usize) -> Option<Self> {
         let bucket = |net: u8| line::bucket(line::hash(net), buckets);
-        let mut loads = [0; MOST];
+        // There is place for all cells in so many buckets, so one has at most 248 where they are less than 32, and else
+        // at most those of eight leaves.
+        let mut loads = [0_u8; MOST];
         let mut bitmaps = 0;
         for (net, leaf) in leaves {
-            loads[bucket(*net)] += leaf.cells();
+            loads[bucket(*net)] += leaf.cells() as u8;
             bitmaps += usize::from(matches!(leaf, Leaf::Many(_)));
         }
         let mut crowded = [0; 4];
-        for (at, load) in loads
-            .iter_mut()
-            .enumerate()
-            .filter(|(_, load)| **load > CELLS)
-        {
-            while *load > CELLS {
+        let mut cost = buckets;
+        for (at, load) in loads.iter_mut().enumerate().take(buckets) {
+            while usize::from(*load) > CELLS {
                 let inside = leaves
                     .iter()
                     .filter(|(net, _)| bucket(*net) == at && !is_set(&crowded, *net));
@@ -474,14 +476,15 @@ impl Plan {
                     return None;
                 }
                 set(&mut crowded, usize::from(*net)..usize::from(*net) + 1);
-                *load -= leaf.cells() - 1;
+                *load -= leaf.cells() as u8 - 1;
                 bitmaps += 1;
+                cost += 4;
             }
         }
-        Some(Self {
+        (bitmaps <= BITMAPS).then_some(Self {
             buckets,
             crowded,
-            length: buckets + 2 * bitmaps,
+            cost,
         })
     }
 }
@@ -498,7 +501,7 @@ pub(super) fn has_net(lines: &[Line], start: usize, buckets: usize, net: u8) -> 
 }
 
 fn same_net(cell: u16, tag: u16) -> bool {
-    cell & !(MARKER | LOW) == tag
+    cell & !FIELD == tag
 }
 
 /// The distinct cells of a bucket in the making.
@@ -554,8 +557,8 @@ mod tests {
             0 => {}
             1 => set(&mut map, from..from + 1),
             2 => set(&mut map, from..from + 23),
-            3 => (0..FEW).for_each(|at| set(&mut map, from + 3 * at..from + 3 * at + 1)),
-            4 => (0..=FEW).for_each(|at| set(&mut map, from + 3 * at..from + 3 * at + 1)),
+            3 => (0..CELLS).for_each(|at| set(&mut map, from + 3 * at..from + 3 * at + 1)),
+            4 => (0..=CELLS).for_each(|at| set(&mut map, from + 3 * at..from + 3 * at + 1)),
             _ => set(&mut map, 0..256),
         }
         Leaf::from_map(map)
@@ -577,7 +580,7 @@ mod tests {
                 .for_each(|(first, end)| set(&mut map, *first..*end));
             assert_eq!(Leaf::from_map(map).map(), map);
             match Leaf::from_map(map) {
-                Leaf::Few(few) => Some(few.cells().iter().map(|cell| line::hosts(*cell)).collect()),
+                Leaf::Few(few) => Some(few.cells().iter().map(|cell| line::range(*cell)).collect()),
                 Leaf::Many(_) => None,
             }
         };

@@ -96,6 +96,7 @@ impl Members4 {
         let Some(first) = dirty.first() else { return 0 };
         let index = (first.bits >> 16) as u16;
         let slot = self.directory.get(index);
+        let longest = node::longest(entries.len());
         let mut change = Change::new(dirty, entries);
         let mut gone = 0;
         let (placed, touched) = if let Some(mut table) = self.table(slot.node) {
@@ -104,7 +105,7 @@ impl Members4 {
                 if change.nets(reach).next().is_some() {
                     let node = Node::load(reach, *reference, &self.arena);
                     gone += length(&node, *reference);
-                    *reference = match change.apply(node, reach) {
+                    *reference = match change.apply(node, reach, longest) {
                         Changed::Node(node) => node.push(draft),
                         Changed::Leaves(leaves) => node::push(reach, &leaves, draft).unwrap_or(0),
                     };
@@ -125,7 +126,7 @@ impl Members4 {
             let reach = Reach::Whole(slot.touched);
             let node = Node::load(reach, slot.node, &self.arena);
             gone = length(&node, slot.node);
-            match change.apply(node, reach) {
+            match change.apply(node, reach, longest) {
                 Changed::Node(node) => {
                     let touched = change.touched(slot.touched, |net| node.has(net));
                     (Placed::Node(node.push(draft)), touched)
@@ -134,7 +135,7 @@ impl Members4 {
                     let touched = leaves.iter().map(|(net, _)| *net).collect();
                     let is_covered = slot.is_covered();
                     let looked_for = if is_covered { Touched::ALL } else { touched };
-                    (node::place(looked_for, &leaves, draft), touched)
+                    (node::place(looked_for, &leaves, longest, draft), touched)
                 }
             }
         };
@@ -212,7 +213,7 @@ impl<'a> Change<'a> {
         before
     }
 
-    fn apply(&mut self, mut node: Node, reach: Reach) -> Changed {
+    fn apply(&mut self, mut node: Node, reach: Reach, longest: usize) -> Changed {
         let mut misfits = Vec::new();
         for net in self.nets(reach) {
             let leaf = self.leaf(net, &node);
@@ -226,7 +227,7 @@ impl<'a> Change<'a> {
                 misfits.push((net, leaf));
             }
         }
-        if misfits.is_empty() && !node.is_unfit() {
+        if misfits.is_empty() && !node.is_unfit(longest) {
             return Changed::Node(node);
         }
         let mut leaves = node.leaves();
