@@ -164,9 +164,8 @@ impl Snapshot {
     ///
     /// # Complexity
     ///
-    /// Compiles the zones anew for every zone that has a say in the chain, to see what would be
-    /// without it; otherwise linear in the hops, the zones and their gateways. Not for every
-    /// request: for the one somebody asks about.
+    /// Linear in the zones, their gateways and the hops, and judges the request once more for every zone that has a say
+    /// in the chain. Not for every request: for the one somebody asks about.
     #[must_use]
     pub fn explain(&self, request: &Request<'_>) -> Explanation {
         let decision = self.evaluate(request);

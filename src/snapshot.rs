@@ -235,8 +235,19 @@ impl Snapshot {
         rules: &Rules,
         scope: Option<Scope>,
     ) -> Decision<'_> {
+        self.decide_for(self.client(&request.chain), request, rules, scope)
+    }
+
+    /// The same, for a client that trusting other proxies may have found.
+    #[inline]
+    pub(crate) fn decide_for(
+        &self,
+        client: Option<Client>,
+        request: &Request<'_>,
+        rules: &Rules,
+        scope: Option<Scope>,
+    ) -> Decision<'_> {
         let chain = &request.chain;
-        let client = self.client(chain);
         let address = client.map(|client| client.address);
         let decision = |stage, verdict, threat| Decision {
             verdict,
@@ -309,6 +320,16 @@ impl Snapshot {
     /// the walk meets a hop that does not parse.
     #[inline]
     pub(crate) fn client(&self, chain: &Chain<'_>) -> Option<Client> {
+        self.client_behind(chain, |address| self.zones.proxies().lookup(address) != 0)
+    }
+
+    /// The same, where `is_trusted` says which proxies are.
+    #[inline]
+    pub(crate) fn client_behind(
+        &self,
+        chain: &Chain<'_>,
+        is_trusted: impl Fn(IpAddr) -> bool,
+    ) -> Option<Client> {
         if chain.is_peer_only() {
             let address = chain.peer().address?;
             return Some(Client { address, place: 0 });
@@ -318,7 +339,7 @@ impl Snapshot {
         for (place, hop) in &mut hops {
             let address = hop.address?;
             client = Some(Client { address, place });
-            if self.zones.proxies().lookup(address) == 0 {
+            if !is_trusted(address) {
                 break;
             }
         }

@@ -7,7 +7,6 @@ use crate::list::{Listing, Scope};
 use crate::request::{Kind, Request};
 use crate::snapshot::{Rules, Snapshot};
 use crate::threat::Level;
-use crate::zone::{ZoneStatus, Zones};
 
 /// Every change that alone gives `request` another verdict.
 pub(super) fn all(
@@ -90,7 +89,7 @@ impl Trial<'_> {
         self.consider(change, decision);
     }
 
-    /// Considers every zone that has a say in the chain being INACTIVE: then its proxies are not
+    /// Considers every zone that has a say in the chain being INACTIVE: then nothing is in it, and its proxies are not
     /// trusted either.
     fn inactive_zones(&mut self, told: &[(usize, ExplainedZone)]) {
         let Self {
@@ -102,16 +101,18 @@ impl Trial<'_> {
             if told.iter().any(|(told, _)| *told == place)
                 || hops.any(|address| zones.proxies().set(address).contains(place))
             {
-                let mut others = zones.all().to_vec();
-                if let Some(other) = others.get_mut(place) {
-                    other.head_mut().status = ZoneStatus::Inactive;
-                }
-                // What compiled with the zone active compiles without it.
-                let without = Zones::compile(&others).and_then(|zones| snapshot.with_zones(zones));
-                if let Ok(without) = without {
-                    let change = format!("zone `{}` inactive", zone.head().name);
-                    self.consider(change, without.evaluate(request));
-                }
+                let client = snapshot.client_behind(&request.chain, |address| {
+                    let mut trusting = zones.proxies().set(address).places();
+                    trusting.any(|other| other != place)
+                });
+                let mut rules = snapshot.rules().clone();
+                rules.blocklists.remove(place);
+                rules.excluded.remove(place);
+                rules.exempt.remove(place);
+                let scope = Scope::new(request.kind, &rules.extensions);
+                let decision = snapshot.decide_for(client, request, &rules, scope);
+                let change = format!("zone `{}` inactive", zone.head().name);
+                self.consider(change, decision);
             }
         }
     }

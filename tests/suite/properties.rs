@@ -512,11 +512,13 @@ fn alterations(world: &World, asked: &Asked, found: &Explanation) -> Vec<(String
                 o.policy.configuration.exclude_zones.push(id.clone());
             });
         }
-        alter(format!("zone `{name}` inactive"), kind, &|o| {
-            let zones = o.policy.zones.iter_mut().map(NetworkZone::head_mut);
-            zones
-                .filter(|head| head.name == *name)
-                .for_each(|h| h.status = ZoneStatus::Inactive);
+    }
+    // Also of those that are not told of, because only their proxies matter.
+    for (place, zone) in world.policy.zones.iter().enumerate() {
+        let change = format!("zone `{}` inactive", zone.head().name);
+        alter(change, kind, &|o| {
+            let zone = o.policy.zones.get_mut(place).unwrap();
+            zone.head_mut().status = ZoneStatus::Inactive;
         });
     }
     let counting: Vec<_> = found.entries.iter().filter(|entry| entry.counts).collect();

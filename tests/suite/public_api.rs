@@ -95,6 +95,41 @@ fn a_zone_without_an_id_is_not_suggested_to_be_excluded() {
     assert_eq!(changes(""), 0);
 }
 
+#[test]
+fn explain_says_what_each_zone_being_inactive_would_change() {
+    let policy = r#"{
+        "action": "block", "excludeZones": ["office"], "exemptZone": "exempt",
+        "zones": [
+            {"type": "IP", "id": "office", "name": "office",
+             "gateways": [{"type": "CIDR", "value": "203.0.113.0/28"}]},
+            {"type": "IP", "id": "exempt", "name": "exempt",
+             "gateways": [{"type": "CIDR", "value": "203.0.113.64/28"}]},
+            {"type": "IP", "id": "blocked", "name": "blocked", "usage": "BLOCKLIST",
+             "gateways": [{"type": "CIDR", "value": "198.51.100.0/24"}]},
+            {"type": "IP", "id": "edge", "name": "edge",
+             "proxies": [{"type": "CIDR", "value": "10.0.0.0/8"}]}
+        ]}"#;
+    let policy: Policy = serde_json::from_str(policy).unwrap();
+    let feed = Feed::parse("feed", b"203.0.113.0/24", &ParseOptions::default());
+    let snapshot = policy.compile(&[feed.unwrap().feed], Timestamp(0)).unwrap();
+    for (chain, expected) in [
+        ("203.0.113.7", Some(("office", Verdict::Block))),
+        ("203.0.113.70", Some(("exempt", Verdict::Block))),
+        ("198.51.100.7", Some(("blocked", Verdict::Allow))),
+        ("203.0.113.99, 10.0.0.1", Some(("edge", Verdict::Allow))),
+        ("203.0.113.99", None),
+    ] {
+        let explanation = snapshot.explain(&Request::new(Chain::parse(chain.as_bytes())));
+        let changes = explanation.changes.into_iter();
+        let told: Vec<_> = changes
+            .filter(|change| change.change.ends_with("inactive"))
+            .map(|change| (change.change, change.verdict))
+            .collect();
+        let expected = expected.map(|(zone, verdict)| (format!("zone `{zone}` inactive"), verdict));
+        assert_eq!(told, expected.into_iter().collect::<Vec<_>>(), "{chain}");
+    }
+}
+
 /// A policy in which every stage is reached.
 const POLICY: &str = r#"{
     "action": "block", "enforceFrom": "high", "excludeZones": ["nzoA"], "exemptZone": "nzoE",
