@@ -358,7 +358,7 @@ impl Node {
         line::net(if is_here(hash) { hash } else { hash | 0x80 })
     }
 
-    /// The shortest node for `leaves`, if there is one.
+    /// The node for `leaves` that costs least, if there is one.
     pub(super) fn plan(reach: Reach, leaves: &[(u8, Leaf)]) -> Option<Self> {
         let cells: usize = leaves.iter().map(|(_, leaf)| leaf.cells()).sum();
         let mut best: Option<Plan> = None;
