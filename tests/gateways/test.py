@@ -46,7 +46,11 @@ IN_PROCESS = {
 }
 
 LOAD_BALANCER = "127.0.0.2"
-FEED = "203.0.113.0/24\n2001:db8:bad::/48\n127.0.0.66\n127.0.0.77\n"
+# Listed for what counts in authentication requests alone: every client asks with `?kind=other`, and none may choose.
+FEED = "".join(
+    json.dumps({"prefix": prefix, "patterns": ["Password Spray"]}) + "\n"
+    for prefix in ("203.0.113.0/24", "2001:db8:bad::/48", "127.0.0.66", "127.0.0.77")
+)
 # As it reaches an edge by itself, and as a load balancer names it.
 LISTED = ("127.0.0.66", "203.0.113.7")
 FREE = ("127.0.0.10", "198.51.100.7")

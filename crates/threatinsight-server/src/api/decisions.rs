@@ -177,18 +177,25 @@ pub(super) struct Asked {
 /// Judges the request itself, as a gateway forwards it: 200 with an empty body, or 403.
 ///
 /// The method is the client's with some gateways, the gateway's with others, and says nothing.
-/// A kind that is none of ours is the strictest, an authentication request; so is one below the
-/// path itself, because there the query is the client's.
+/// A kind that is none of ours is the strictest, an authentication request. So is one in a query that
+/// is the client's: below the path itself, and where the gateway says that the client asked with the
+/// same query, because Caddy hands it on with the path.
 pub(super) async fn authorize(
     State(app): State<Arc<App>>,
     asked: Result<Query<Asked>, QueryRejection>,
     request: HttpRequest,
 ) -> Response {
+    let headers = request.headers();
+    let uri = request.uri();
+    let is_clients = [&FORWARDED_URI, &ORIGINAL_URI].iter().any(|name| {
+        let theirs = headers.get_all(*name).iter().map(HeaderValue::as_bytes);
+        let mut queries = theirs.filter_map(|uri| uri.splitn(2, |byte| *byte == b'?').nth(1));
+        queries.any(|query| uri.query().map(str::as_bytes) == Some(query))
+    });
     let kind = match asked {
-        Ok(Query(asked)) if request.uri().path() == AUTHORIZE => asked.kind,
+        Ok(Query(asked)) if uri.path() == AUTHORIZE && !is_clients => asked.kind,
         Ok(_) | Err(_) => Kind::default(),
     };
-    let headers = request.headers();
     let peer = peer(&request);
     let lines = |name: &HeaderName| -> Vec<&[u8]> {
         headers

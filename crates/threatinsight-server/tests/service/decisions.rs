@@ -245,6 +245,19 @@ fn a_gateway_that_asks_with_its_clients_method_path_and_query_is_answered_alike(
     running.put_feed("sprayers", sprayer).ok();
     assert_eq!(ask("GET", "/v1/authorize?kind=other", "192.0.2.7"), 200);
     assert_eq!(ask("GET", "/v1/authorize/?kind=other", "192.0.2.7"), 403);
+
+    // And where the gateway hands on what the client asked with.
+    for header in ["x-forwarded-uri", "x-original-uri"] {
+        for (uri, expected) in [
+            ("/sign-in?kind=other", 403),
+            ("/sign-in?a=b", 200),
+            ("/", 200),
+        ] {
+            let headers = [("x-forwarded-for", "192.0.2.7"), (header, uri)];
+            let answer = running.ask_with("GET", "/v1/authorize?kind=other", &headers);
+            assert_eq!(answer.status, expected, "{header}: {uri}");
+        }
+    }
 }
 
 #[test]
