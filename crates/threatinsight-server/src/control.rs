@@ -222,8 +222,16 @@ impl Control {
         snapshot.map_err(|error| Refusal::with_detail(Code::Validation, error.to_string()))
     }
 
-    /// Serves `snapshot`. The caller holds the state.
+    /// Serves `snapshot`, and says what in it probably does not mean what it says and was not there before. The caller
+    /// holds the state.
     fn serve(&self, snapshot: Snapshot) {
+        let said: Vec<_> = self.engine.load().warnings().collect();
+        for warning in snapshot
+            .warnings()
+            .filter(|warning| !said.contains(warning))
+        {
+            tracing::warn!("{warning}");
+        }
         self.engine.swap(snapshot);
         self.metrics.snapshot_since.set(Moment::now().seconds());
     }

@@ -270,6 +270,23 @@ fn the_client_comes_from_what_can_be_a_header() {
 }
 
 #[test]
+fn a_feed_that_covers_no_ipv4_address_is_warned_of() {
+    let data = TempDir::new().unwrap();
+    let feed = data.path().join("list.txt");
+    fs::write(&feed, "::ffff:198.51.100.0/24\n").unwrap();
+    let mut server = Server::spawn_with(command(), &data.path().join("store"), |command| {
+        command.args(["--admission", "open", "--feed"]).arg(&feed);
+        command.stderr(Stdio::piped());
+    });
+    server.kill();
+    let mut warnings = String::new();
+    let stderr = server.child.stderr.as_mut().unwrap();
+    stderr.read_to_string(&mut warnings).unwrap();
+    let expected = "feed `list`: ::/24 covers the IPv4-mapped range and no IPv4 address";
+    assert_eq!(warnings.matches(expected).count(), 1, "{warnings}");
+}
+
+#[test]
 fn rejected_lines_are_summed_up_at_every_start() {
     let data = TempDir::new().unwrap();
     let feed = data.path().join("list.txt");

@@ -328,7 +328,17 @@ fn the_list_is_newest_first_and_paged_by_links() {
         let answer = running.get(&url);
         assert!(answer.link("self").unwrap().contains("limit=2"));
         next = answer.link("next");
-        pages.push(names(answer.ok()));
+        let page = answer.ok();
+        // The list goes on though the last zone of a page is gone by then.
+        if pages.is_empty() {
+            let id = page[1]["id"].as_str().unwrap();
+            let body = json!({});
+            running
+                .post(&format!("{PATH}/{id}/lifecycle/deactivate"), &body)
+                .ok();
+            assert_eq!(running.delete(&format!("{PATH}/{id}")).status, 204);
+        }
+        pages.push(names(page));
     }
     assert_eq!(
         pages,

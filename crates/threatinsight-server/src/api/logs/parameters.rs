@@ -51,7 +51,9 @@ impl Parameters {
             (None, Order::Position, Some(_)) => None,
             (None, _, _) => Some(Moment(until.unwrap_or(now).0.saturating_sub(7 * DAY))),
         };
-        if since.is_some_and(|since| since.0 < now.0 - 180 * DAY) {
+        // A poll that goes on was in time when it began.
+        let goes_on = order == Order::Position && after.is_some();
+        if !goes_on && since.is_some_and(|since| since.0 < now.0 - 180 * DAY) {
             let detail =
                 "Invalid parameter: The since parameter is over 180 days prior to the current day.";
             return Err(Refusal::with_detail(Code::Filter, detail));
@@ -210,6 +212,17 @@ mod tests {
         assert_eq!(
             since(&format!("after={old}_17&since=2026-02-10T00:00:00Z")).to_second(),
             "2026-02-10T00:00:00.000Z"
+        );
+        // Its links stay good however long it goes on.
+        assert_eq!(
+            since(&format!("after={old}_17&since=2020-01-01T00:00:00Z")).to_second(),
+            "2020-01-01T00:00:00.000Z"
+        );
+        assert!(
+            read(&format!(
+                "after={old}_17&since=2020-01-01T00:00:00Z&sortOrder=DESCENDING"
+            ))
+            .is_err()
         );
         // A page of a bounded query stays within its bounds.
         let page = format!("after={old}_17&sortOrder=DESCENDING");

@@ -33,27 +33,21 @@ pub(in super::super) async fn list(
     };
     let limit = value("limit").map_or(Ok(DEFAULT_LIMIT), limit)?;
     let filter = value("filter").map(filter).transpose()?;
-    let (zones, more) = app
+    // Not an id, because that zone may be gone when somebody asks for the next page.
+    let before = value("after").map_or(Ok(i64::MAX), cursor)?;
+    let (zones, last) = app
         .control
         .read(|state| {
-            let start = match value("after") {
-                None => 0,
-                Some(after) => {
-                    let place = state.zones.iter().position(|zone| zone.id() == after);
-                    let cursor = || Refusal::new(Code::Paging).because("Invalid cursor.");
-                    place.ok_or_else(cursor)? + 1
-                }
-            };
-            let zones = state.zones.iter().skip(start).map(|zone| &zone.zone);
-            let mut zones = zones.filter(|zone| filter.as_ref().is_none_or(|f| matches(f, zone)));
-            let page: Vec<NetworkZone> = zones.by_ref().take(limit).cloned().collect();
-            Ok((page, zones.next().is_some()))
+            let zones = state.zones.iter().filter(|zone| zone.ordinal < before);
+            let mut zones =
+                zones.filter(|zone| filter.as_ref().is_none_or(|f| matches(f, &zone.zone)));
+            let page: Vec<_> = zones.by_ref().take(limit).collect();
+            let more = zones.next().is_some();
+            let last = page.last().map(|zone| zone.ordinal.to_string());
+            let page: Vec<NetworkZone> = page.into_iter().map(|zone| zone.zone.clone()).collect();
+            (page, last.filter(|_| more))
         })
-        .await?;
-    let last = zones
-        .last()
-        .and_then(|zone| zone.head().id.clone())
-        .filter(|_| more);
+        .await;
     let objects: Vec<NetworkZone> = zones
         .iter()
         .map(|zone| links::with_links(&visit.base, zone))
@@ -94,6 +88,11 @@ fn limit(text: &str) -> Result<usize, Refusal> {
             [format!("expected a number from 1 to {GREATEST_LIMIT}")],
         )),
     }
+}
+
+fn cursor(text: &str) -> Result<i64, Refusal> {
+    let invalid = |_| Refusal::new(Code::Paging).because("Invalid cursor.");
+    text.parse().map_err(invalid)
 }
 
 fn filter(text: &str) -> Result<Filter, Refusal> {
