@@ -199,6 +199,10 @@ where
 /// `deny_unknown_fields` guards all of it.
 #[cfg(feature = "serde")]
 mod wire {
+    use std::fmt;
+
+    use serde::de::{Deserializer, Error, SeqAccess, Visitor};
+
     use super::{Action, Configuration, Edition, Extensions, null_as_default};
     use crate::decision::Verdict;
     use crate::threat::{Level, Patterns};
@@ -228,7 +232,7 @@ mod wire {
         last_updated: Option<String>,
         #[serde(rename = "_links", default, skip_serializing_if = "Option::is_none")]
         links: Option<Links>,
-        #[serde(default, deserialize_with = "null_as_default")]
+        #[serde(default, deserialize_with = "zones")]
         zones: Vec<NetworkZone>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         on_unknown_client: Option<Verdict>,
@@ -242,6 +246,35 @@ mod wire {
         exempt_zone: Option<String>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         patterns_beyond_authentication: Option<Patterns>,
+    }
+
+    /// Zones, or `null` for none. A format that says where an error is says where it noticed, which may be the zone after,
+    /// so the error says which zone it is.
+    fn zones<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<NetworkZone>, D::Error> {
+        deserializer.deserialize_any(Zones)
+    }
+
+    struct Zones;
+
+    impl<'de> Visitor<'de> for Zones {
+        type Value = Vec<NetworkZone>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list of zones")
+        }
+
+        fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+            Ok(Vec::new())
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+            let mut zones = Vec::new();
+            let place = |error, place| A::Error::custom(format_args!("zones[{place}]: {error}"));
+            while let Some(zone) = seq.next_element().map_err(|e| place(e, zones.len()))? {
+                zones.push(zone);
+            }
+            Ok(zones)
+        }
     }
 
     impl From<Policy> for super::Policy {

@@ -156,7 +156,9 @@ fn entry<'a>(line: &'a Line<'_>) -> Result<EntryText<'a>, String> {
 fn timestamp(text: &str) -> Result<Timestamp, String> {
     let time =
         rfc3339(text).ok_or("expected a time as in RFC 3339, such as 2026-01-31T12:00:00Z")?;
-    match u64::try_from(time.as_second()) {
+    // An entry lives until then, so for the rest of a second that was begun as well.
+    let second = time.as_second() + i64::from(time.subsec_nanosecond() > 0);
+    match u64::try_from(second) {
         Ok(seconds) => Ok(Timestamp(seconds)),
         Err(_) => Err("expected a time from 1970 on".to_owned()),
     }

@@ -73,6 +73,18 @@ fn spamhaus_json_lines_are_read_with_their_metadata() {
 }
 
 #[test]
+fn an_entry_lives_to_the_end_of_the_second_it_expires_in() {
+    let line = r#"{"prefix": "192.0.2.1", "expires": "2030-01-01T00:00:00.900Z"}"#;
+    let sandbox = Sandbox::new([("a.jsonl", line)]);
+    for (now, verdict) in [("00:00:00", "block"), ("00:00:01", "allow")] {
+        let evaluate = format!("evaluate --feed a.jsonl --now 2030-01-01T{now}Z 192.0.2.1");
+        let output = sandbox.run(&evaluate);
+        let answer = format!("192.0.2.1\t{verdict}\t");
+        assert!(output.stdout.starts_with(&answer), "{}", output.stdout);
+    }
+}
+
+#[test]
 fn json_lines_with_a_mistake_are_rejected_one_by_one() {
     let good = r#"{"prefix": "192.0.2.1"}"#;
     for (line, reason) in [

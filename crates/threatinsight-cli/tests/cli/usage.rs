@@ -147,6 +147,10 @@ fn a_policy_with_a_mistake_is_refused_with_its_line() {
             "line 3: unknown field `excludedZones`, expected one of `action`, `excludeZones`",
         ),
         ("{\"action\": \"deny\"}", "line 1: unknown variant `deny`"),
+        (
+            "{\"action\": \"block\", \"zones\": [{\"type\": \"IP\", \"name\": \"a\"}, {\"type\": \"CIDR\"}]}",
+            "line 1: zones[1]: unknown variant `CIDR`",
+        ),
         ("{}", "line 1: missing field `action`"),
         ("{\"action\": \"block\"", "line 1: EOF while parsing"),
         ("", "line 1: EOF while parsing a value"),
