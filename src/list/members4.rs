@@ -1,7 +1,7 @@
 //! Whether an IPv4 address is listed: one read on most misses, three that depend on each other on most hits.
 //!
 //! The first 16 bits index a directory, which tells, at a guess, whether anything of a /24 is listed; there most misses
-//! end. Each /16 has one node, or, when that would be long, in a long list, one for each /20:
+//! end. Each /16 has one node, or, when that would be long in a long list, one for each /20:
 //!
 //! ```text
 //! directory [2048][32]  touched 64 │ COVERED 1 │ how many buckets 5 │ where the node is 26

@@ -274,6 +274,27 @@ proptest! {
 }
 
 #[test]
+fn a_covered_16_stays_covered_when_another_is_emptied() {
+    let host = |bits: u32| IpAddr::from(Ipv4Addr::from_bits(bits));
+    let hosts = |net: u32| (0..200).map(move |third| Prefix::from(host(net | third << 8)));
+    let (gone, stays) = (0x0a00_0000, 0xc801_0000);
+    let all = Prefix::new(host(stays), 16).unwrap();
+    let added = hosts(gone).chain(hosts(stays)).chain([all]);
+    let additions: Vec<_> = added.map(|prefix| ("alpha", Entry::new(prefix))).collect();
+    let removals: Vec<_> = hosts(gone).map(|prefix| ("alpha", prefix)).collect();
+    let mut list = long().0.clone();
+    for (removals, additions) in [(&[][..], &additions[..]), (&removals, &[])] {
+        let delta = Delta {
+            removals,
+            additions,
+        };
+        list = list.update(&delta, Timestamp(0)).unwrap();
+        assert!(list.contains(host(stays | 0xff77)));
+        assert_eq!(list.contains(host(gone | 0x0700)), removals.is_empty());
+    }
+}
+
+#[test]
 fn a_crowded_ipv6_network_keeps_every_host() {
     let host = |n: u128| IpAddr::from(Ipv6Addr::from_bits((0x2001_0db8 << 96) + n * 0x1_0000_0001));
     let mut list = List::compile(&[], Timestamp(0)).unwrap();

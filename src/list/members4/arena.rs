@@ -109,7 +109,8 @@ impl Arena {
 
     /// Whether the nodes of an update with so many changes can be referred to, whichever they are.
     pub(super) fn has_room(&self, changes: usize) -> bool {
-        // All nodes may be written anew, and a change adds at most a /17: some 20 lines of whole /24s.
+        // All nodes may be written anew, and a change adds at most some 30 lines: a /17, which is 20 of whole /24s, or a
+        // host that makes one bucket of a node too few.
         let lines = 2 * self.live + 32 * changes;
         self.segments.len() + lines.div_ceil(SEGMENT) < SEGMENTS
     }
@@ -203,5 +204,20 @@ impl Draft {
         let size = sizes().take_while(|size| *size < buckets.len()).count();
         debug_assert_eq!(sizes().nth(size), Some(buckets.len()));
         (size << PLACE_BITS | place) as Reference
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_is_in_one_segment() {
+        let mut draft = Draft::after(1);
+        let buckets = [EMPTY; 20];
+        let references = (0..SEGMENT / 20 + 2).map(|_| draft.push(&buckets, &[]));
+        let starts = references.map(|reference| (reference & PLACE) as usize % SEGMENT);
+        assert!(starts.into_iter().all(|start| start + 20 <= SEGMENT));
+        assert!(draft.lines.len() > SEGMENT);
     }
 }

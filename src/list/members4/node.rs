@@ -19,7 +19,7 @@ use crate::list::blocks::Reference;
 const MOST: usize = 256;
 
 /// Lines up to which a /16 has one node in a list of so many prefixes. In a short list it has one however long that is,
-/// so that no search has to ask; in a long one an update would copy too much.
+/// as far as its bitmaps have numbers, so that hardly any search has to ask; in a long one an update would copy too much.
 pub(super) const fn longest(prefixes: usize) -> usize {
     if prefixes <= 1 << 17 { 2 * MOST } else { 24 }
 }
@@ -305,7 +305,8 @@ impl Node {
                 unused = unused.or(line::bitmap(cell));
             }
         }
-        let is_too_many = matches!(leaf, Leaf::Many(_)) && self.bitmaps.len() >= BITMAPS;
+        let needs_bitmap = matches!(leaf, Leaf::Many(_)) && unused.is_none();
+        let is_too_many = needs_bitmap && self.bitmaps.len() >= BITMAPS;
         if cells.length + leaf.cells() > CELLS || is_too_many {
             return false;
         }
