@@ -20,6 +20,7 @@ use ureq::Agent;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 use crate::error::ServiceError;
+use crate::stop::told;
 
 /// Where the keys of bearer tokens are: a JWKS (RFC 7517).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,18 +123,18 @@ impl Keys {
     }
 
     /// Reads keys again as they age, until `stop` says so.
-    pub(crate) async fn keep_fresh(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
+    pub(crate) async fn keep_fresh(self: Arc<Self>, stop: watch::Receiver<bool>) {
         loop {
             let due = self.last.lock().await.due(self.rhythm);
             tokio::select! {
-                _ = stop.changed() => return,
+                () = told(stop.clone()) => return,
                 () = sleep_until(due) => {}
             }
             let mut last = self.last.lock().await;
             // A token may have had them read meanwhile.
             if last.due(self.rhythm) <= Instant::now() {
                 tokio::select! {
-                    _ = stop.changed() => return,
+                    () = told(stop.clone()) => return,
                     () = self.read(&mut last) => {}
                 }
             }

@@ -48,6 +48,7 @@ mod rate_limit;
 mod refusal;
 mod scope;
 mod service;
+mod stop;
 mod store;
 mod system_zones;
 mod tls;

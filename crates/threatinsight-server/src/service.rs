@@ -23,6 +23,7 @@ use crate::jwt::Bearers;
 use crate::options::{FeedFile, Options};
 use crate::rate_limit::RateLimit;
 use crate::scope::Scope;
+use crate::stop::told;
 use crate::store::{Location, Store};
 use crate::{tls, token};
 
@@ -324,13 +325,6 @@ async fn serve_spoe(listener: TcpListener, agent: Agent, stop: watch::Receiver<b
     tokio::select! {
         () = agent.serve(listener, told(stop.clone())) => {}
         () = grace => {}
-    }
-}
-
-/// Waits until `stop` says so; a service that was dropped never does.
-async fn told(mut stop: watch::Receiver<bool>) {
-    if stop.wait_for(|stop| *stop).await.is_err() {
-        std::future::pending::<()>().await;
     }
 }
 

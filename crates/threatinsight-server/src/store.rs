@@ -30,6 +30,7 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::error::StoreError;
+use crate::stop::told;
 
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
@@ -119,7 +120,7 @@ impl Store {
     /// Copies commits from SQLite's write-ahead log into the database every second, until `stop`
     /// says so. They are safe before; but left to itself, SQLite copies a thousand pages within
     /// some commit, and the change that waits for that one waits ten times as long as others.
-    pub(crate) async fn checkpoint(self, mut stop: watch::Receiver<bool>) {
+    pub(crate) async fn checkpoint(self, stop: watch::Receiver<bool>) {
         if self.dialect != Dialect::Sqlite {
             return;
         }
@@ -127,7 +128,7 @@ impl Store {
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                _ = stop.changed() => return,
+                () = told(stop.clone()) => return,
                 _ = tick.tick() => {}
             }
             let copy = self.readers.execute("PRAGMA wal_checkpoint(PASSIVE)");

@@ -13,6 +13,7 @@ use super::feeds::{blocking, compile, load};
 use super::state::State;
 use crate::clock::Moment;
 use crate::error::StoreError;
+use crate::stop::told;
 use crate::store::{CHANNEL, Change, Dialect, StoredConfiguration, StoredZone};
 use crate::system_zones;
 
@@ -142,7 +143,7 @@ pub(crate) async fn keep_up(
     control: Arc<Control>,
     url: Option<String>,
     poll: Duration,
-    mut stop: watch::Receiver<bool>,
+    stop: watch::Receiver<bool>,
 ) {
     let mut tick = interval(poll);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -154,7 +155,7 @@ pub(crate) async fn keep_up(
             listener = listen(url.as_deref()).await;
         }
         let due = tokio::select! {
-            _ = stop.changed() => return,
+            () = told(stop.clone()) => return,
             _ = tick.tick() => true,
             _ = expiry.tick() => false,
             heard = hear(&mut listener) => {

@@ -15,6 +15,7 @@ use super::LogEvent;
 use super::observation::{Likeness, Observation};
 use crate::clock::Moment;
 use crate::metrics::Metrics;
+use crate::stop::told;
 use crate::store::Store;
 
 /// How many events are written in one transaction: a change of the configuration may wait for one.
@@ -109,7 +110,7 @@ pub(crate) async fn write_events(
     mut queue: mpsc::Receiver<Observation>,
     options: WriterOptions,
     metrics: Metrics,
-    mut stop: watch::Receiver<bool>,
+    stop: watch::Receiver<bool>,
 ) {
     let mut fold = Fold::new(options.fold);
     let mut tick = interval(Duration::from_secs(1));
@@ -126,9 +127,7 @@ pub(crate) async fn write_events(
                     retain(&store, options.retention).await;
                 }
             }
-            _ = stop.changed() => {
-                queue.close();
-            }
+            () = told(stop.clone()), if !queue.is_closed() => queue.close(),
         }
         let mut events = Vec::with_capacity(batch.len());
         for observation in batch {

@@ -167,6 +167,11 @@ fn a_stored_feed_loads_whatever_is_admitted_at_the_next_start() {
     assert_eq!(listed["entries"][0]["since"], mixed["created"]);
 }
 
+/// The moment so many seconds from now, without a fraction, as feeds have it.
+pub(crate) fn in_seconds(seconds: i64) -> jiff::Timestamp {
+    jiff::Timestamp::from_second(jiff::Timestamp::now().as_second() + seconds).unwrap()
+}
+
 #[test]
 fn an_entry_that_expires_is_no_longer_enforced() {
     let running = Running::new();
@@ -174,12 +179,7 @@ fn an_entry_that_expires_is_no_longer_enforced() {
     running
         .post("/api/v1/threats/configuration", &json!({"action": "block"}))
         .ok();
-    let expires = std::time::SystemTime::now() + Duration::from_secs(2);
-    let expires = expires
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap()
-        .as_secs();
-    let expires = jiff::Timestamp::from_second(i64::try_from(expires).unwrap()).unwrap();
+    let expires = in_seconds(2);
     let text = format!(
         "{{\"prefix\": \"203.0.113.7\", \"expires\": \"{expires}\"}}\n{{\"prefix\": \"203.0.113.8\"}}\n"
     );

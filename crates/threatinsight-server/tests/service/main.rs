@@ -12,6 +12,7 @@ mod authentication;
 mod configuration;
 mod conformance;
 mod decisions;
+mod dropped;
 mod feeds;
 mod hostile;
 mod logs;

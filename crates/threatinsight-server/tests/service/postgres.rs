@@ -4,7 +4,7 @@
 //! may be made. Without it these tests are skipped, and say so.
 
 use std::env;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::json;
 use sqlx::Connection as _;
@@ -12,7 +12,7 @@ use threatinsight_server::{Location, Options};
 use tokio::runtime::Runtime;
 
 use crate::logs::cut_by_size_and_by_age;
-use crate::running::Running;
+use crate::running::{Running, until};
 
 const CONFIGURATION: &str = "/api/v1/threats/configuration";
 
@@ -130,20 +130,6 @@ fn another_instances_change_arrives_by_notification_and_else_by_the_poll() {
                 == 23
         });
     }
-}
-
-/// How long it takes until `condition` holds.
-#[track_caller]
-fn until(condition: impl Fn() -> bool) -> Duration {
-    let started = Instant::now();
-    while !condition() {
-        assert!(
-            started.elapsed() < Duration::from_secs(10),
-            "it does not arrive"
-        );
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    started.elapsed()
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! A service on a free loopback port, and a client for it.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
+use threatinsight::Engine;
 use threatinsight_server::{AdministratorToken, Location, Options, Service};
 use tokio::runtime::Runtime;
 use ureq::http::{HeaderMap, Response};
@@ -15,6 +17,7 @@ pub(crate) const ADMINISTRATOR: &str = "an administrator token of the tests";
 pub(crate) struct Running {
     runtime: Runtime,
     service: Option<Service>,
+    address: SocketAddr,
     pub(crate) directory: TempDir,
     agent: Agent,
     pub(crate) token: String,
@@ -111,6 +114,7 @@ impl Running {
             .build();
         Self {
             runtime,
+            address: service.address,
             service: Some(service),
             directory,
             agent: config.into(),
@@ -136,6 +140,11 @@ impl Running {
         }
     }
 
+    /// Drops the service without stopping it; what is left is its engine.
+    pub(crate) fn abandon(&mut self) -> Engine {
+        self.service.take().unwrap().engine()
+    }
+
     pub(crate) fn service(&self) -> &Service {
         self.service.as_ref().unwrap()
     }
@@ -148,7 +157,7 @@ impl Running {
         if path.starts_with("http") {
             return path.to_owned();
         }
-        format!("http://{}{path}", self.service().address)
+        format!("http://{}{path}", self.address)
     }
 
     fn authorized<T>(&self, builder: RequestBuilder<T>) -> RequestBuilder<T> {
@@ -266,4 +275,18 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// Waits until `condition` holds; for how long.
+#[track_caller]
+pub(crate) fn until(mut condition: impl FnMut() -> bool) -> Duration {
+    let started = Instant::now();
+    while !condition() {
+        assert!(
+            started.elapsed() < Duration::from_secs(30),
+            "it never holds"
+        );
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    started.elapsed()
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::http::StatusCode;
@@ -15,7 +15,7 @@ use threatinsight_server::{BearerOptions, JwksSource, Location, Options, Service
 use tokio::net::TcpSocket;
 use tokio::runtime::Runtime;
 
-use crate::running::{ADMINISTRATOR, Running};
+use crate::running::{ADMINISTRATOR, Running, until};
 
 const CONFIGURATION: &str = "/api/v1/threats/configuration";
 const ISSUER: &str = "https://issuer.example.com";
@@ -208,18 +208,6 @@ fn status(running: &mut Running, key: &str) -> u16 {
     running.get(CONFIGURATION).status
 }
 
-#[track_caller]
-fn until(mut condition: impl FnMut() -> bool) {
-    let started = Instant::now();
-    while !condition() {
-        assert!(
-            started.elapsed() < Duration::from_secs(30),
-            "it never holds"
-        );
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
 #[test]
 fn the_first_token_signed_with_a_new_key_is_accepted() {
     let issuer = Issuer::open();
@@ -240,6 +228,16 @@ fn keys_that_the_issuer_withdraws_end_with_their_age() {
     issuer.publish(StatusCode::OK, jwks("k2"));
     until(|| status(&mut running, "k1") == 401);
     assert_eq!(status(&mut running, "k2"), 200);
+}
+
+#[test]
+fn keys_stay_fresh_when_the_service_is_dropped() {
+    let issuer = Issuer::open();
+    let mut running = issuer.trusted(Duration::from_millis(50), Duration::from_millis(50));
+    until(|| status(&mut running, "k1") == 200);
+    running.abandon();
+    issuer.publish(StatusCode::OK, jwks("k2"));
+    until(|| status(&mut running, "k1") == 401);
 }
 
 #[test]
