@@ -14,7 +14,7 @@ mod synchronise;
 
 pub(crate) use self::feeds::{FeedUpdate, ParsedUpload, warn_of_rejected};
 pub(crate) use self::state::{EXEMPT_ZONE, LoadedFeed, State, is_dynamic, is_exempt_zone};
-pub(crate) use self::synchronise::keep_up;
+pub(crate) use self::synchronise::{expire_on_time, keep_up};
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -24,6 +24,7 @@ use threatinsight::{Engine, Extensions, List, ParseOptions, Policy, Snapshot, Ti
 use tokio::sync::Mutex;
 use tokio::time::sleep;
 
+use self::feeds::blocking;
 use crate::clock::Moment;
 use crate::error::{ServiceError, StoreError};
 use crate::event::LogEvent;
@@ -57,6 +58,9 @@ pub(crate) struct Control {
     state: Mutex<State>,
     /// Held while a list is compiled, so that changes of zones need not wait for it.
     compiling: Mutex<()>,
+    /// Held while what is served next is made from what is served, and never while the store is
+    /// waited for: entries expire on time whatever the store does.
+    serving: Mutex<()>,
     /// The ids of [`State::not_enforced`], for requests that must not wait for a change.
     not_enforced: RwLock<Arc<[String]>>,
     /// Whether what is served is what is stored, or was at some time.
@@ -88,6 +92,7 @@ impl Control {
             rules,
             state: Mutex::new(State::empty()),
             compiling: Mutex::default(),
+            serving: Mutex::default(),
             not_enforced: RwLock::new(Arc::new([])),
             ready: AtomicBool::new(false),
             next_expiry: AtomicU64::new(u64::MAX),
@@ -180,7 +185,7 @@ impl Control {
             match self.store.commit(state.revision, &changes, &events).await {
                 Ok(revision) => {
                     self.become_state(&mut state, State { revision, ..next });
-                    self.serve(snapshot);
+                    self.serve(&snapshot).await;
                     return Ok(answer);
                 }
                 Err(error) => self.recover(&mut state, &error).await?,
@@ -222,27 +227,42 @@ impl Control {
         snapshot.map_err(|error| Refusal::with_detail(Code::Validation, error.to_string()))
     }
 
-    /// Serves `snapshot`, and says what in it probably does not mean what it says and was not there before. The caller
-    /// holds the state.
-    fn serve(&self, snapshot: Snapshot) {
-        let said: Vec<_> = self.engine.load().warnings().collect();
-        for warning in snapshot
-            .warnings()
-            .filter(|warning| !said.contains(warning))
-        {
-            tracing::warn!("{warning}");
-        }
-        self.engine.swap(snapshot);
-        self.metrics.snapshot_since.set(Moment::now().seconds());
+    /// Serves the zones and the configuration of `snapshot`. The caller holds the state.
+    async fn serve(&self, snapshot: &Snapshot) {
+        let _serving = self.serving.lock().await;
+        // Since `snapshot` was made, entries may have expired.
+        let list = self.engine.load().list().clone();
+        self.swap(snapshot.with_list(list));
     }
 
     /// Serves `list` with what else is served. The caller holds the state.
-    fn serve_list(&self, list: CompiledList) {
-        self.serve_with(&self.engine.load(), list);
+    async fn serve_list(&self, list: CompiledList) {
+        let _serving = self.serving.lock().await;
+        self.swap_list(&self.engine.load(), list);
     }
 
     /// Serves `snapshot` with `list` in place of its own. The caller holds the state.
-    fn serve_with(&self, snapshot: &Snapshot, list: CompiledList) {
+    async fn serve_with(&self, snapshot: &Snapshot, list: CompiledList) {
+        let _serving = self.serving.lock().await;
+        self.swap_list(snapshot, list);
+    }
+
+    /// Takes entries that have expired out of what is served.
+    pub(crate) async fn expire(&self) {
+        let now: Timestamp = Moment::now().into();
+        if self.next_expiry.load(Ordering::Relaxed) > now.0 {
+            return;
+        }
+        let _serving = self.serving.lock().await;
+        let engine = self.engine.clone();
+        let work = move || CompiledList::new(engine.load().list().expire(now));
+        if let Ok(list) = blocking(work).await {
+            self.swap_list(&self.engine.load(), list);
+        }
+    }
+
+    /// The caller is [`serving`](Self::serving).
+    fn swap_list(&self, snapshot: &Snapshot, list: CompiledList) {
         let CompiledList {
             list,
             next_expiry,
@@ -250,7 +270,27 @@ impl Control {
         } = list;
         self.next_expiry.store(next_expiry, Ordering::Relaxed);
         self.metrics.enforced(&entries);
-        self.serve(snapshot.with_list(list));
+        let now: Timestamp = Moment::now().into();
+        // The store may have taken its time since the list was compiled.
+        let list = if next_expiry > now.0 {
+            list
+        } else {
+            list.expire(now)
+        };
+        self.swap(snapshot.with_list(list));
+    }
+
+    /// Serves `snapshot`, and says what in it probably does not mean what it says and was not there before. The caller is
+    /// [`serving`](Self::serving).
+    fn swap(&self, snapshot: Snapshot) {
+        let said: Vec<_> = self.engine.load().warnings().collect();
+        let mut warnings: Vec<_> = snapshot.warnings().collect();
+        warnings.retain(|warning| !said.contains(warning));
+        for warning in warnings {
+            tracing::warn!("{warning}");
+        }
+        self.engine.swap(snapshot);
+        self.metrics.snapshot_since.set(Moment::now().seconds());
     }
 }
 
@@ -260,4 +300,27 @@ pub(crate) struct CompiledList {
     next_expiry: u64,
     /// Live entries by feed.
     entries: Vec<(String, usize)>,
+}
+
+impl CompiledList {
+    /// Looks at every entry of `list`.
+    fn new(list: List) -> Self {
+        let mut entries: Vec<(String, usize)> =
+            list.feeds().map(|name| (name.to_owned(), 0)).collect();
+        let mut next_expiry = u64::MAX;
+        for listing in list.listings() {
+            let place = entries.binary_search_by(|(name, _)| name.as_str().cmp(listing.feed));
+            if let Some((_, live)) = place.ok().and_then(|place| entries.get_mut(place)) {
+                *live += 1;
+            }
+            if let Some(expires) = listing.entry.expires {
+                next_expiry = next_expiry.min(expires.0);
+            }
+        }
+        Self {
+            list,
+            next_expiry,
+            entries,
+        }
+    }
 }

@@ -12,11 +12,12 @@ use threatinsight::Engine;
 use threatinsight_spoe::Agent;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use crate::api;
 use crate::app::App;
 use crate::authentication::Authentication;
-use crate::control::{Control, ParsedUpload, Rules, keep_up, warn_of_rejected};
+use crate::control::{Control, ParsedUpload, Rules, expire_on_time, keep_up, warn_of_rejected};
 use crate::error::{ServiceError, StoreError};
 use crate::event::{EventQueue, Retention, WriterOptions, write_events};
 use crate::jwt::Bearers;
@@ -27,8 +28,11 @@ use crate::stop::told;
 use crate::store::{Location, Store};
 use crate::{tls, token};
 
-/// How long requests under way may take when the service stops.
+/// How long requests under way may take when the service stops, and then the log.
 const GRACE: Duration = Duration::from_secs(10);
+
+/// How long disconnecting from the store may take.
+const CLOSING: Duration = Duration::from_secs(1);
 
 /// How many bytes the head of a request may have.
 const HEAD_LIMIT: usize = 64 * 1024;
@@ -165,6 +169,10 @@ impl Service {
             Location::Postgres(url) => Some(url),
             Location::Directory(_) => None,
         };
+        background.push(tokio::spawn(expire_on_time(
+            Arc::clone(&control),
+            stopped.clone(),
+        )));
         background.push(tokio::spawn(keep_up(control, url, options.poll, stopped)));
         Ok(Self {
             address,
@@ -213,7 +221,8 @@ impl Service {
         for task in self.background {
             let _ = task.await;
         }
-        self.store.close().await;
+        // What still waits for a database that does not answer would be lost with it anyway.
+        let _ = timeout(CLOSING, self.store.close()).await;
     }
 }
 
@@ -263,6 +272,7 @@ fn writer_options(options: &Options) -> WriterOptions {
             bytes: i64::try_from(options.log_bytes).unwrap_or(i64::MAX),
         },
         fold: options.log_fold,
+        grace: GRACE,
     }
 }
 

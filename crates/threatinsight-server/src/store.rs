@@ -97,14 +97,7 @@ impl Store {
             }
             Err(error) => return Err(failed(error)),
         };
-        let migrator = match dialect {
-            Dialect::Sqlite => &SQLITE,
-            Dialect::Postgres => &POSTGRES,
-        };
-        migrator
-            .run(&writer)
-            .await
-            .map_err(|error| StoreError::database("migrating", error))?;
+        migrate(dialect, &writer).await?;
         let readers = pool(readers).connect_with(options).await.map_err(failed)?;
         Ok(Self {
             dialect,
@@ -147,10 +140,27 @@ impl Store {
 
 /// What a new connection begins with.
 async fn settle(dialect: Dialect, connection: &mut AnyConnection) -> sqlx::Result<()> {
-    match dialect {
-        Dialect::Sqlite => connection.execute(SQLITE_SETTINGS).await.map(drop),
-        Dialect::Postgres => Ok(()),
-    }
+    let settings = match dialect {
+        Dialect::Sqlite => SQLITE_SETTINGS,
+        Dialect::Postgres => POSTGRES_SETTINGS,
+    };
+    connection.execute(settings).await.map(drop)
+}
+
+/// Brings the schema up to date, which may take its time with a large log.
+async fn migrate(dialect: Dialect, pool: &AnyPool) -> Result<(), StoreError> {
+    let failed = failed("migrating");
+    let mut connection = pool.acquire().await.map_err(&failed)?;
+    let migrator = match dialect {
+        Dialect::Sqlite => &SQLITE,
+        Dialect::Postgres => {
+            connection.execute(PATIENT).await.map_err(&failed)?;
+            &POSTGRES
+        }
+    };
+    let migrated = migrator.run(&mut *connection).await;
+    migrated.map_err(|error| StoreError::database("migrating", error))?;
+    settle(dialect, &mut connection).await.map_err(&failed)
 }
 
 /// A commit is on the disk when it returns; readers do not wait for the writer. A commit makes the
@@ -158,6 +168,13 @@ async fn settle(dialect: Dialect, connection: &mut AnyConnection) -> sqlx::Resul
 const SQLITE_SETTINGS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
                                PRAGMA wal_autocheckpoint = 16384; \
                                PRAGMA busy_timeout = 10000; PRAGMA foreign_keys = ON;";
+
+/// Nothing waits for ever: for a lock no longer than in SQLite, and for a statement as long as a
+/// large feed may take.
+const POSTGRES_SETTINGS: &str = "SET lock_timeout = '10s'; SET statement_timeout = '60s';";
+
+/// For migrations, and instances that wait for another's.
+const PATIENT: &str = "SET lock_timeout = 0; SET statement_timeout = 0;";
 
 /// What may not stand as it is in the path of a URL.
 const NOT_IN_PATH: &AsciiSet = &CONTROLS.add(b' ').add(b'%').add(b'?').add(b'#');

@@ -99,7 +99,7 @@ impl Control {
                     }
                     let name = update.feed.feed.name().to_owned();
                     state.feeds.insert(name, Arc::clone(&update.feed));
-                    self.serve_list(list.0);
+                    self.serve_list(list.0).await;
                     return Ok(update);
                 }
                 Err(error) => self.recover(&mut state, &error).await?,
@@ -134,36 +134,13 @@ impl Control {
                 Ok(revision) => {
                     state.revision = revision;
                     state.feeds.remove(&name);
-                    self.serve_list(list);
+                    self.serve_list(list).await;
                     return Ok(true);
                 }
                 Err(error) => self.recover(&mut state, &error).await?,
             }
         }
         Err(Refusal::new(Code::Unavailable))
-    }
-
-    /// Compiles the list anew when an entry has expired.
-    pub(crate) async fn expire(&self) {
-        let now: Timestamp = Moment::now().into();
-        if self.next_expiry.load(std::sync::atomic::Ordering::Relaxed) > now.0 {
-            return;
-        }
-        let _compiling = self.compiling.lock().await;
-        let feeds = self.read(|state| state.feeds.clone()).await;
-        let compiled = feeds.clone();
-        match blocking(move || compile(&compiled, now))
-            .await
-            .and_then(|list| list)
-        {
-            Ok(list) => {
-                let state = self.state.lock().await;
-                if state.has_feeds(&feeds) {
-                    self.serve_list(list);
-                }
-            }
-            Err(refusal) => tracing::error!(?refusal, "expired entries stay"),
-        }
     }
 }
 
@@ -247,20 +224,7 @@ pub(super) fn compile(feeds: &Feeds, now: Timestamp) -> Result<CompiledList, Ref
     let parts: Vec<Feed> = feeds.values().map(|feed| feed.feed.clone()).collect();
     let list = List::compile(&parts, now)
         .map_err(|error| Refusal::validation("feed", [error.to_string()]))?;
-    let mut entries: Vec<(String, usize)> = list.feeds().map(|name| (name.to_owned(), 0)).collect();
-    for listing in list.listings() {
-        let place = entries.binary_search_by(|(name, _)| name.as_str().cmp(listing.feed));
-        if let Some((_, live)) = place.ok().and_then(|place| entries.get_mut(place)) {
-            *live += 1;
-        }
-    }
-    let expiries = feeds.values().filter_map(|feed| feed.next_expiry(now));
-    let next_expiry = expiries.min().map_or(u64::MAX, |expiry| expiry.0);
-    Ok(CompiledList {
-        list,
-        next_expiry,
-        entries,
-    })
+    Ok(CompiledList::new(list))
 }
 
 type Compared = (FeedUpdate, (CompiledList, f64));

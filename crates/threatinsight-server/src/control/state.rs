@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use threatinsight::{
-    CompileError, Configuration, Extensions, Feed, NetworkZone, Prefix, Snapshot, Timestamp,
-    ZoneStatus, ZoneUsage, Zones,
+    CompileError, Configuration, Extensions, Feed, NetworkZone, Prefix, Snapshot, ZoneStatus,
+    ZoneUsage, Zones,
 };
 
 use super::Rules;
@@ -44,12 +44,6 @@ pub(crate) struct LoadedFeed {
 impl LoadedFeed {
     pub(crate) fn since(&self, prefix: Prefix) -> Option<u32> {
         second_of(&self.since, prefix)
-    }
-
-    /// The first expiry after `now`.
-    pub(super) fn next_expiry(&self, now: Timestamp) -> Option<Timestamp> {
-        let expiries = self.feed.entries().filter_map(|entry| entry.expires);
-        expiries.filter(|expiry| *expiry > now).min()
     }
 }
 

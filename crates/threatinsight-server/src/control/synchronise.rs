@@ -125,8 +125,8 @@ impl Control {
             self.become_state(state, next);
             match list {
                 // One swap, so that no request sees the new list with the old zones.
-                Some(list) => self.serve_with(&snapshot, list),
-                None => self.serve(snapshot),
+                Some(list) => self.serve_with(&snapshot, list).await,
+                None => self.serve(&snapshot).await,
             }
             return Ok(());
         }
@@ -134,7 +134,7 @@ impl Control {
     }
 }
 
-/// Keeps up with other instances, and with expiries, until `stop` says so.
+/// Keeps up with other instances until `stop` says so.
 ///
 /// On PostgreSQL a notification wakes it; the poll is there for notifications that are lost. A
 /// change of another instance is served at the latest one `poll` after it was stored, plus the
@@ -145,34 +145,42 @@ pub(crate) async fn keep_up(
     poll: Duration,
     stop: watch::Receiver<bool>,
 ) {
+    tokio::select! {
+        () = told(stop) => {}
+        () = follow(&control, url.as_deref(), poll) => {}
+    }
+}
+
+/// Takes entries out of what is served as they expire, until `stop` says so.
+pub(crate) async fn expire_on_time(control: Arc<Control>, stop: watch::Receiver<bool>) {
+    let mut tick = interval(Duration::from_millis(500));
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = told(stop.clone()) => return,
+            _ = tick.tick() => control.expire().await,
+        }
+    }
+}
+
+async fn follow(control: &Control, url: Option<&str>, poll: Duration) {
     let mut tick = interval(poll);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut expiry = interval(Duration::from_millis(500));
-    expiry.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut listener = None;
     loop {
         if listener.is_none() && control.store().dialect() == Dialect::Postgres {
-            listener = listen(url.as_deref()).await;
+            listener = listen(url).await;
         }
-        let due = tokio::select! {
-            () = told(stop.clone()) => return,
-            _ = tick.tick() => true,
-            _ = expiry.tick() => false,
-            heard = hear(&mut listener) => {
-                if !heard {
-                    tracing::warn!("notifications are interrupted; polling");
-                    listener = None;
-                    sleep(Duration::from_millis(200)).await;
-                }
-                true
+        tokio::select! {
+            _ = tick.tick() => {}
+            heard = hear(&mut listener) => if !heard {
+                tracing::warn!("notifications are interrupted; polling");
+                listener = None;
+                sleep(Duration::from_millis(200)).await;
             }
-        };
-        if due {
-            if let Err(error) = control.synchronise().await {
-                tracing::warn!(%error, "what is stored could not be read; serving what was read last");
-            }
-        } else {
-            control.expire().await;
+        }
+        if let Err(error) = control.synchronise().await {
+            tracing::warn!(%error, "what is stored could not be read; serving what was read last");
         }
     }
 }

@@ -4,12 +4,13 @@
 //! once a minute.
 
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use super::LogEvent;
 use super::observation::{Likeness, Observation};
@@ -41,6 +42,8 @@ pub(crate) struct WriterOptions {
     pub(crate) retention: Retention,
     /// Events alike within this time become one; zero writes each.
     pub(crate) fold: Duration,
+    /// How long writing may go on after the stop.
+    pub(crate) grace: Duration,
 }
 
 /// Where decisions leave what they observed.
@@ -104,55 +107,107 @@ impl Flood {
     }
 }
 
-/// Writes until `stop` says so and the queue is empty.
+/// Writes until `stop` says so and the queue is empty. What cannot be written within the grace is
+/// dropped and counted.
 pub(crate) async fn write_events(
     store: Store,
-    mut queue: mpsc::Receiver<Observation>,
+    queue: mpsc::Receiver<Observation>,
     options: WriterOptions,
     metrics: Metrics,
     stop: watch::Receiver<bool>,
 ) {
-    let mut fold = Fold::new(options.fold);
-    let mut tick = interval(Duration::from_secs(1));
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut last_retention: Option<Instant> = None;
-    loop {
-        let mut batch = Vec::new();
-        tokio::select! {
-            received = queue.recv_many(&mut batch, BATCH) => if received == 0 { break },
-            _ = tick.tick() => {
-                let due = last_retention.is_none_or(|last| last.elapsed() >= Duration::from_secs(60));
-                if due {
-                    last_retention = Some(Instant::now());
-                    retain(&store, options.retention).await;
-                }
-            }
-            () = told(stop.clone()), if !queue.is_closed() => queue.close(),
-        }
-        let mut events = Vec::with_capacity(batch.len());
-        for observation in batch {
-            events.extend(fold.add(observation).map(Observation::event));
-        }
-        events.extend(fold.due(Moment::now()).map(Observation::event));
-        write(&store, &events, &metrics).await;
+    let mut writer = Writer {
+        store,
+        queue,
+        retention: options.retention,
+        metrics,
+        fold: Fold::new(options.fold),
+        batch: Vec::new(),
+    };
+    let grace = async {
+        told(stop.clone()).await;
+        sleep(options.grace).await;
+    };
+    tokio::select! {
+        () = writer.run(stop.clone()) => {}
+        () = grace => writer.give_up(),
     }
-    let rest: Vec<LogEvent> = fold.due(Moment(i64::MAX)).map(Observation::event).collect();
-    write(&store, &rest, &metrics).await;
 }
 
-async fn write(store: &Store, events: &[LogEvent], metrics: &Metrics) {
-    if events.is_empty() {
-        return;
+struct Writer {
+    store: Store,
+    queue: mpsc::Receiver<Observation>,
+    retention: Retention,
+    metrics: Metrics,
+    fold: Fold,
+    /// What is being written.
+    batch: Vec<LogEvent>,
+}
+
+impl Writer {
+    async fn run(&mut self, stop: watch::Receiver<bool>) {
+        let mut tick = interval(Duration::from_secs(1));
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut last_retention: Option<Instant> = None;
+        loop {
+            let mut received = Vec::new();
+            tokio::select! {
+                count = self.queue.recv_many(&mut received, BATCH) => if count == 0 { break },
+                _ = tick.tick() => {
+                    let due = last_retention.is_none_or(|last| last.elapsed() >= Duration::from_secs(60));
+                    if due {
+                        last_retention = Some(Instant::now());
+                        retain(&self.store, self.retention).await;
+                    }
+                }
+                () = told(stop.clone()), if !self.queue.is_closed() => self.queue.close(),
+            }
+            for observation in received {
+                let event = self.fold.add(observation).map(Observation::event);
+                self.batch.extend(event);
+            }
+            self.write(Moment::now()).await;
+        }
+        self.write(Moment(i64::MAX)).await;
     }
-    let count = u64::try_from(events.len()).unwrap_or(u64::MAX);
-    match store.append_events(events).await {
-        Ok(()) => {
-            metrics.events_written.inc_by(count);
+
+    /// Writes the batch, and what was folded into windows that have ended at `now`.
+    async fn write(&mut self, now: Moment) {
+        self.batch
+            .extend(self.fold.due(now).map(Observation::event));
+        if self.batch.is_empty() {
+            return;
         }
-        Err(error) => {
-            metrics.events_dropped.inc_by(count);
-            tracing::error!(%error, count, "log events are lost");
+        match self.store.append_events(&self.batch).await {
+            Ok(()) => {
+                self.metrics.events_written.inc_by(self.batch.len() as u64);
+                self.batch.clear();
+            }
+            Err(error) => self.lose(&error),
         }
+    }
+
+    /// Drops the batch.
+    fn lose(&mut self, reason: &dyn Display) {
+        let count = self.batch.len();
+        if count == 0 {
+            return;
+        }
+        self.batch.clear();
+        self.metrics.events_dropped.inc_by(count as u64);
+        tracing::error!(error = %reason, count, "log events are lost");
+    }
+
+    /// Drops everything there is.
+    fn give_up(&mut self) {
+        self.queue.close();
+        while let Ok(observation) = self.queue.try_recv() {
+            let event = self.fold.add(observation).map(Observation::event);
+            self.batch.extend(event);
+        }
+        let folded = self.fold.due(Moment(i64::MAX)).map(Observation::event);
+        self.batch.extend(folded);
+        self.lose(&"the store did not take them in time");
     }
 }
 
@@ -242,12 +297,57 @@ impl Fold {
 
 #[cfg(test)]
 mod tests {
+    use sqlx::sqlite::SqliteConnectOptions;
+    use sqlx::{ConnectOptions as _, Executor as _};
+    use threatinsight::{
+        Action, Chain, Engine, Feed, List, ParseOptions, Policy, Request, Timestamp,
+    };
+
+    use super::super::observation::RequestContext;
     use super::*;
+    use crate::store::{Location, database_file};
 
     #[test]
     fn a_flood_is_said_once_a_minute() {
         let flood = Flood::new();
         let said: Vec<u64> = (0..200).filter(|now| flood.is_news(*now)).collect();
         assert_eq!(said, [0, 60, 120, 180]);
+    }
+
+    #[tokio::test]
+    async fn what_a_locked_store_does_not_take_after_the_stop_is_counted() {
+        let directory = tempfile::tempdir().unwrap();
+        let location = Location::Directory(directory.path().to_owned());
+        let store = Store::open(&location).await.unwrap();
+        let database = SqliteConnectOptions::new().filename(database_file(directory.path()));
+        let mut lock = database.connect().await.unwrap();
+        lock.execute("BEGIN IMMEDIATE").await.unwrap();
+
+        let feed = Feed::parse("scanners", b"203.0.113.0/24", &ParseOptions::default());
+        let list = List::compile(&[feed.unwrap().feed], Timestamp(0)).unwrap();
+        let policy = Policy::new(Action::Block).compile(&[], Timestamp(0));
+        let snapshot = policy.unwrap().with_list(list);
+        let metrics = Metrics::new(Engine::new(snapshot.clone()));
+        let (events, queue) = EventQueue::new(1_000, metrics.clone());
+        let chain = Chain::parse(b"203.0.113.7");
+        for _ in 0..1_000 {
+            let decision = snapshot.evaluate(&Request::new(chain));
+            events.push(Observation::of(&decision, &chain, RequestContext::default).unwrap());
+        }
+        let options = WriterOptions {
+            retention: Retention {
+                age: Duration::MAX,
+                bytes: i64::MAX,
+            },
+            fold: Duration::ZERO,
+            grace: Duration::from_millis(200),
+        };
+        let (_stop, stopped) = watch::channel(true);
+        let writing = write_events(store, queue, options, metrics.clone(), stopped);
+        // What is waited for is the grace, and not the lock.
+        let writing = tokio::time::timeout(Duration::from_secs(8), writing);
+        writing.await.unwrap();
+        assert_eq!(metrics.events_dropped.get(), 1_000);
+        assert_eq!(metrics.events_written.get(), 0);
     }
 }

@@ -15,6 +15,7 @@ mod decisions;
 mod dropped;
 mod feeds;
 mod hostile;
+mod locked;
 mod logs;
 mod openapi;
 mod postgres;

@@ -4,17 +4,24 @@
 //! may be made. Without it these tests are skipped, and say so.
 
 use std::env;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
-use sqlx::Connection as _;
+use sqlx::{Connection as _, Executor as _};
 use threatinsight_server::{Location, Options};
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 
+use crate::feeds::in_seconds;
 use crate::logs::cut_by_size_and_by_age;
 use crate::running::{Running, until};
 
 const CONFIGURATION: &str = "/api/v1/threats/configuration";
+
+/// Keeps everybody else from changing anything.
+const LOCK: &str = "BEGIN; LOCK TABLE position IN EXCLUSIVE MODE";
 
 /// The address of a new database; `None`, said loudly, without a server.
 fn database(name: &str) -> Option<String> {
@@ -107,7 +114,7 @@ fn another_instances_change_arrives_by_notification_and_else_by_the_poll() {
     until(|| second.authorize("203.0.113.7") == 403);
 
     // Both change at once, and no change is lost.
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         for (running, letter) in [(&first, 'a'), (&second, 'b')] {
             scope.spawn(move || {
                 for n in 0..10 {
@@ -130,6 +137,77 @@ fn another_instances_change_arrives_by_notification_and_else_by_the_poll() {
                 == 23
         });
     }
+}
+
+#[test]
+fn a_change_waits_for_a_lock_for_ten_seconds_and_expiry_not_at_all() {
+    let Some(url) = database("lock") else { return };
+    let running = Running::with(on(&url));
+    running.trust_loopback();
+    running
+        .post(CONFIGURATION, &json!({"action": "block"}))
+        .ok();
+    let expires = in_seconds(3);
+    let entry = format!("{{\"prefix\": \"203.0.113.7\", \"expires\": \"{expires}\"}}\n");
+    running.put_feed("short", entry).ok();
+    assert_eq!(running.authorize("203.0.113.7"), 403);
+
+    let audit = json!({"action": "audit"});
+    let mut lock = running.block_on(async {
+        let mut connection = sqlx::PgConnection::connect(&url).await.unwrap();
+        connection.execute(LOCK).await.unwrap();
+        connection
+    });
+    thread::scope(|scope| {
+        let change = scope.spawn(|| running.post(CONFIGURATION, &audit));
+        until(|| running.authorize("203.0.113.7") == 200);
+        assert!(!change.is_finished());
+        running.block_on(lock.execute("ROLLBACK")).unwrap();
+        change.join().unwrap().ok();
+
+        running.block_on(lock.execute(LOCK)).unwrap();
+        assert_eq!(running.post(CONFIGURATION, &audit).status, 503);
+        running.block_on(lock.execute("ROLLBACK")).unwrap();
+        running.post(CONFIGURATION, &audit).ok();
+    });
+}
+
+#[test]
+fn entries_expire_and_the_service_stops_without_its_database() {
+    let Some(url) = database("away") else { return };
+    let away = Runtime::new().unwrap();
+    let (listener, server) = away.block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let host = url.rsplit('@').next().unwrap();
+        (listener, host.split('/').next().unwrap().to_owned())
+    });
+    let url = url.replace(&server, &listener.local_addr().unwrap().to_string());
+    away.spawn(async move {
+        loop {
+            let (mut near, _) = listener.accept().await.unwrap();
+            let mut far = TcpStream::connect(&server).await.unwrap();
+            tokio::spawn(async move { copy_bidirectional(&mut near, &mut far).await });
+        }
+    });
+    let running = Running::with(on(&url));
+    running.trust_loopback();
+    running
+        .post(CONFIGURATION, &json!({"action": "block"}))
+        .ok();
+    let expires = in_seconds(4);
+    let entry = format!("{{\"prefix\": \"203.0.113.7\", \"expires\": \"{expires}\"}}\n");
+    running.put_feed("short", entry).ok();
+    assert_eq!(running.authorize("203.0.113.7"), 403);
+    drop(away);
+    let late = until(|| running.authorize("203.0.113.7") == 200);
+    assert!(late < Duration::from_secs(8), "{late:?}");
+    let stopping = Instant::now();
+    drop(running);
+    assert!(
+        stopping.elapsed() < Duration::from_secs(20),
+        "{:?}",
+        stopping.elapsed()
+    );
 }
 
 #[test]
