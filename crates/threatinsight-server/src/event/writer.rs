@@ -140,7 +140,7 @@ struct Writer {
     retention: Retention,
     metrics: Metrics,
     fold: Fold,
-    /// What is being written.
+    /// What is being written, or was tried and will be again before anything else.
     batch: Vec<LogEvent>,
 }
 
@@ -152,7 +152,11 @@ impl Writer {
         loop {
             let mut received = Vec::new();
             tokio::select! {
-                count = self.queue.recv_many(&mut received, BATCH) => if count == 0 { break },
+                count = self.queue.recv_many(&mut received, BATCH), if self.batch.is_empty() => {
+                    if count == 0 {
+                        break;
+                    }
+                }
                 _ = tick.tick() => {
                     let due = last_retention.is_none_or(|last| last.elapsed() >= Duration::from_secs(60));
                     if due {
@@ -171,7 +175,9 @@ impl Writer {
         self.write(Moment(i64::MAX)).await;
     }
 
-    /// Writes the batch, and what was folded into windows that have ended at `now`.
+    /// Writes the batch, and what was folded into windows that have ended at `now`. A batch that
+    /// fails stays while others may gather behind it; one of which the outcome is unknown may be
+    /// stored twice, under the same ids.
     async fn write(&mut self, now: Moment) {
         self.batch
             .extend(self.fold.due(now).map(Observation::event));
@@ -182,6 +188,9 @@ impl Writer {
             Ok(()) => {
                 self.metrics.events_written.inc_by(self.batch.len() as u64);
                 self.batch.clear();
+            }
+            Err(error) if !self.queue.is_closed() && self.queue.capacity() > 0 => {
+                tracing::warn!(%error, count = self.batch.len(), "log events wait for the store");
             }
             Err(error) => self.lose(&error),
         }
@@ -297,11 +306,15 @@ impl Fold {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use sqlx::sqlite::SqliteConnectOptions;
-    use sqlx::{ConnectOptions as _, Executor as _};
+    use sqlx::{ConnectOptions as _, Executor as _, SqliteConnection};
     use threatinsight::{
-        Action, Chain, Engine, Feed, List, ParseOptions, Policy, Request, Timestamp,
+        Action, Chain, Engine, Feed, List, ParseOptions, Policy, Request, Snapshot, Timestamp,
     };
+
+    use tokio::time::timeout;
 
     use super::super::observation::RequestContext;
     use super::*;
@@ -314,40 +327,98 @@ mod tests {
         assert_eq!(said, [0, 60, 120, 180]);
     }
 
-    #[tokio::test]
-    async fn what_a_locked_store_does_not_take_after_the_stop_is_counted() {
-        let directory = tempfile::tempdir().unwrap();
-        let location = Location::Directory(directory.path().to_owned());
+    /// A store, another connection to its database, and a decision that is logged.
+    async fn store(directory: &Path) -> (Store, SqliteConnection, Snapshot) {
+        let location = Location::Directory(directory.to_owned());
         let store = Store::open(&location).await.unwrap();
-        let database = SqliteConnectOptions::new().filename(database_file(directory.path()));
-        let mut lock = database.connect().await.unwrap();
-        lock.execute("BEGIN IMMEDIATE").await.unwrap();
-
+        let database = SqliteConnectOptions::new().filename(database_file(directory));
+        let connection = database.connect().await.unwrap();
         let feed = Feed::parse("scanners", b"203.0.113.0/24", &ParseOptions::default());
         let list = List::compile(&[feed.unwrap().feed], Timestamp(0)).unwrap();
         let policy = Policy::new(Action::Block).compile(&[], Timestamp(0));
-        let snapshot = policy.unwrap().with_list(list);
+        (store, connection, policy.unwrap().with_list(list))
+    }
+
+    fn observation(snapshot: &Snapshot) -> Observation {
+        let chain = Chain::parse(b"203.0.113.7");
+        let decision = snapshot.evaluate(&Request::new(chain));
+        Observation::of(&decision, &chain, RequestContext::default).unwrap()
+    }
+
+    const OPTIONS: WriterOptions = WriterOptions {
+        retention: Retention {
+            age: Duration::MAX,
+            bytes: i64::MAX,
+        },
+        fold: Duration::ZERO,
+        grace: Duration::from_millis(200),
+    };
+
+    #[tokio::test]
+    async fn what_a_locked_store_does_not_take_after_the_stop_is_counted() {
+        let directory = tempfile::tempdir().unwrap();
+        let (store, mut lock, snapshot) = store(directory.path()).await;
+        lock.execute("BEGIN IMMEDIATE").await.unwrap();
         let metrics = Metrics::new(Engine::new(snapshot.clone()));
         let (events, queue) = EventQueue::new(1_000, metrics.clone());
-        let chain = Chain::parse(b"203.0.113.7");
         for _ in 0..1_000 {
-            let decision = snapshot.evaluate(&Request::new(chain));
-            events.push(Observation::of(&decision, &chain, RequestContext::default).unwrap());
+            events.push(observation(&snapshot));
         }
-        let options = WriterOptions {
-            retention: Retention {
-                age: Duration::MAX,
-                bytes: i64::MAX,
-            },
-            fold: Duration::ZERO,
-            grace: Duration::from_millis(200),
-        };
         let (_stop, stopped) = watch::channel(true);
-        let writing = write_events(store, queue, options, metrics.clone(), stopped);
+        let writing = write_events(store, queue, OPTIONS, metrics.clone(), stopped);
         // What is waited for is the grace, and not the lock.
-        let writing = tokio::time::timeout(Duration::from_secs(8), writing);
+        let writing = timeout(Duration::from_secs(8), writing);
         writing.await.unwrap();
         assert_eq!(metrics.events_dropped.get(), 1_000);
         assert_eq!(metrics.events_written.get(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_batch_that_fails_is_tried_again_while_the_queue_has_room() {
+        let directory = tempfile::tempdir().unwrap();
+        let (store, mut connection, snapshot) = store(directory.path()).await;
+        let hide = "ALTER TABLE events RENAME TO hidden";
+        connection.execute(hide).await.unwrap();
+        let metrics = Metrics::new(Engine::new(snapshot.clone()));
+        let (events, queue) = EventQueue::new(2, metrics.clone());
+        let (_stop, stopped) = watch::channel(false);
+        tokio::spawn(write_events(
+            store,
+            queue,
+            OPTIONS,
+            metrics.clone(),
+            stopped,
+        ));
+        // The first is tried, and those behind it fill the queue.
+        events.push(observation(&snapshot));
+        while events.sender.capacity() < 2 {
+            sleep(Duration::from_millis(1)).await;
+        }
+        let dropped = &metrics.events_dropped;
+        events.push(observation(&snapshot));
+        sleep(Duration::from_millis(2_500)).await;
+        assert_eq!(dropped.get(), 0);
+        events.push(observation(&snapshot));
+        timeout(Duration::from_secs(30), async {
+            while dropped.get() == 0 {
+                sleep(Duration::from_millis(1)).await;
+            }
+        })
+        .await
+        .unwrap();
+        assert_eq!(dropped.get(), 1);
+
+        connection
+            .execute("ALTER TABLE hidden RENAME TO events")
+            .await
+            .unwrap();
+        timeout(Duration::from_secs(30), async {
+            while metrics.events_written.get() < 2 {
+                sleep(Duration::from_millis(1)).await;
+            }
+        })
+        .await
+        .unwrap();
+        assert_eq!(dropped.get(), 1);
     }
 }

@@ -74,6 +74,29 @@ fn entries_expire_while_a_feed_waits_for_the_store() {
 }
 
 #[test]
+fn the_log_has_what_waited_for_the_store_longer_than_one_write_may() {
+    let running = Running::new();
+    running.put_feed("scanners", "203.0.113.0/24\n").ok();
+    running
+        .post(CONFIGURATION, &json!({"action": "audit"}))
+        .ok();
+    let mut lock = lock(&running);
+    let chains = vec!["203.0.113.7"; 300];
+    running
+        .post("/v1/decisions", &json!({"chains": chains}))
+        .ok();
+    // A write waits for ten seconds.
+    thread::sleep(Duration::from_secs(12));
+    running.block_on(lock.execute("ROLLBACK")).unwrap();
+    running.events("limit=1000&filter=actor.id%20eq%20%22203.0.113.7%22", 300);
+    let metrics = running.get("/metrics").text;
+    assert!(
+        metrics.contains("threatinsight_log_events_dropped_total 0\n"),
+        "{metrics}"
+    );
+}
+
+#[test]
 fn a_stop_does_not_wait_for_a_store_that_takes_nothing() {
     let running = Running::new();
     running.put_feed("scanners", "203.0.113.0/24\n").ok();
