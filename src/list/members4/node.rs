@@ -24,6 +24,11 @@ pub(super) const fn longest(prefixes: usize) -> usize {
     if prefixes <= 1 << 17 { 2 * MOST } else { 24 }
 }
 
+/// Lines from which on it is split after all: a plan may take more than reckoned, and changes add to it.
+const fn too_long(longest: usize) -> usize {
+    longest + longest / 4 + 1
+}
+
 /// 256 bits: the hosts of a /24, or the /24s of a /16.
 pub(super) type Map = [u64; 4];
 
@@ -255,7 +260,7 @@ impl Node {
         let is_sparse = self.buckets.len() > 4 && cells < self.buckets.len() * 2;
         cells == 0
             || is_sparse
-            || matches!(self.reach, Reach::Whole(_)) && self.length() > longest + longest / 4
+            || matches!(self.reach, Reach::Whole(_)) && self.length() >= too_long(longest)
     }
 
     fn place(&self, net: u8) -> (usize, u16) {
@@ -417,15 +422,19 @@ pub(super) fn place(
     longest: usize,
     draft: &mut Draft,
 ) -> Placed {
+    if leaves.is_empty() {
+        return Placed::Node(0);
+    }
     let cells: usize = leaves.iter().map(|(_, leaf)| leaf.cells()).sum();
     let many = leaves
         .iter()
         .filter(|(_, leaf)| matches!(leaf, Leaf::Many(_)));
     // Buckets are three quarters full on average.
     if cells.div_ceil(CELLS * 3 / 4) + 2 * many.count() <= longest
-        && let Some(node) = push(Reach::Whole(touched), leaves, draft)
+        && let Some(node) = Node::plan(Reach::Whole(touched), leaves)
+        && node.length() < too_long(longest)
     {
-        return Placed::Node(node);
+        return Placed::Node(node.push(draft));
     }
     let mut table = [0; 16];
     for part in leaves.chunk_by(|a, b| a.0 >> 4 == b.0 >> 4) {
