@@ -201,7 +201,7 @@ where
 mod wire {
     use std::fmt;
 
-    use serde::de::{Deserializer, Error, SeqAccess, Visitor};
+    use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
 
     use super::{Action, Configuration, Edition, Extensions, null_as_default};
     use crate::decision::Verdict;
@@ -248,23 +248,28 @@ mod wire {
         patterns_beyond_authentication: Option<Patterns>,
     }
 
-    /// Zones, or `null` for none. A format that says where an error is says where it noticed, which may be the zone after,
-    /// so the error says which zone it is.
     fn zones<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<NetworkZone>, D::Error> {
-        deserializer.deserialize_any(Zones)
+        null_as_default(deserializer).map(|Zones(zones)| zones)
     }
 
-    struct Zones;
+    /// A format that says where an error is says where it noticed, which may be the zone after, so the error says which
+    /// zone it is.
+    #[derive(Default)]
+    struct Zones(Vec<NetworkZone>);
 
-    impl<'de> Visitor<'de> for Zones {
+    impl<'de> Deserialize<'de> for Zones {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            deserializer.deserialize_seq(Numbered).map(Self)
+        }
+    }
+
+    struct Numbered;
+
+    impl<'de> Visitor<'de> for Numbered {
         type Value = Vec<NetworkZone>;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.write_str("a list of zones")
-        }
-
-        fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
-            Ok(Vec::new())
         }
 
         fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {

@@ -5,7 +5,7 @@ use crate::configuration::{Action, Edition};
 use crate::decision::{Decision, Verdict};
 use crate::list::{Listing, Scope};
 use crate::request::{Kind, Request};
-use crate::snapshot::{Rules, Snapshot};
+use crate::snapshot::{Client, Rules, Snapshot};
 use crate::threat::Level;
 
 /// Every change that alone gives `request` another verdict.
@@ -82,10 +82,23 @@ impl Trial<'_> {
 
     /// Considers other rules.
     fn rules(&mut self, change: String, alter: impl FnOnce(&mut Rules)) {
+        let client = self.snapshot.client(&self.request.chain);
+        self.rules_for(client, change, alter);
+    }
+
+    /// Considers other rules for whom other proxies may have found to be the client.
+    fn rules_for(
+        &mut self,
+        client: Option<Client>,
+        change: String,
+        alter: impl FnOnce(&mut Rules),
+    ) {
         let mut rules = self.snapshot.rules().clone();
         alter(&mut rules);
         let scope = Scope::new(self.request.kind, &rules.extensions);
-        let decision = self.snapshot.decide(self.request, &rules, scope);
+        let decision = self
+            .snapshot
+            .decide_for(client, self.request, &rules, scope);
         self.consider(change, decision);
     }
 
@@ -105,14 +118,12 @@ impl Trial<'_> {
                     let mut trusting = zones.proxies().set(address).places();
                     trusting.any(|other| other != place)
                 });
-                let mut rules = snapshot.rules().clone();
-                rules.blocklists.remove(place);
-                rules.excluded.remove(place);
-                rules.exempt.remove(place);
-                let scope = Scope::new(request.kind, &rules.extensions);
-                let decision = snapshot.decide_for(client, request, &rules, scope);
                 let change = format!("zone `{}` inactive", zone.head().name);
-                self.consider(change, decision);
+                self.rules_for(client, change, |rules| {
+                    rules.blocklists.remove(place);
+                    rules.excluded.remove(place);
+                    rules.exempt.remove(place);
+                });
             }
         }
     }

@@ -130,7 +130,7 @@ impl Home {
     /// The cell of the host.
     #[inline(always)]
     fn cell(&self) -> u16 {
-        self.tag | u16::from(self.host) << 1
+        self.tag | line::hosts(self.host.into(), 1)
     }
 
     /// Whether the host is in the bitmap that `bucket` names for its /24 in the node that starts at `start` of `lines`.

@@ -38,6 +38,12 @@ pub(super) fn bitmap(cell: u16) -> Option<usize> {
     usize::from(number(cell)).checked_sub(1)
 }
 
+/// Whether a cell names the bitmap of the /24 with this tag.
+#[inline(always)]
+const fn names_for(cell: u16, tag: u16) -> bool {
+    cell & !(FIELD & !KIND) == tag | NAMES
+}
+
 /// One more than the number of the bitmap that a cell names, or 0.
 #[inline(always)]
 fn number(cell: u16) -> u16 {
@@ -113,13 +119,13 @@ impl Line {
     /// Whether there is, for the /24 with this tag, a cell that names a bitmap.
     #[inline(always)]
     pub(super) fn names_bitmap(&self, tag: u16) -> bool {
-        self.any(|cell| ones_if(cell & !(FIELD & !KIND) == tag | NAMES)) != 0
+        self.any(|cell| ones_if(names_for(cell, tag))) != 0
     }
 
     /// That cell, or 0.
     #[inline(always)]
     pub(super) fn marker(&self, tag: u16) -> u16 {
-        self.any(|cell| ones_if(cell & !(FIELD & !KIND) == tag | NAMES) & cell)
+        self.any(|cell| ones_if(names_for(cell, tag)) & cell)
     }
 
     /// How many distinct cells there are.

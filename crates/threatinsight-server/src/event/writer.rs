@@ -166,13 +166,18 @@ impl Writer {
                 }
                 () = told(stop.clone()), if !self.queue.is_closed() => self.queue.close(),
             }
-            for observation in received {
-                let event = self.fold.add(observation).map(Observation::event);
-                self.batch.extend(event);
-            }
+            received
+                .into_iter()
+                .for_each(|observation| self.take(observation));
             self.write(Moment::now()).await;
         }
         self.write(Moment(i64::MAX)).await;
+    }
+
+    /// Adds an observation to the batch, or to those that are folded.
+    fn take(&mut self, observation: Observation) {
+        let event = self.fold.add(observation).map(Observation::event);
+        self.batch.extend(event);
     }
 
     /// Writes the batch, and what was folded into windows that have ended at `now`. A batch that
@@ -211,8 +216,7 @@ impl Writer {
     fn give_up(&mut self) {
         self.queue.close();
         while let Ok(observation) = self.queue.try_recv() {
-            let event = self.fold.add(observation).map(Observation::event);
-            self.batch.extend(event);
+            self.take(observation);
         }
         let folded = self.fold.due(Moment(i64::MAX)).map(Observation::event);
         self.batch.extend(folded);

@@ -7,22 +7,12 @@ use serde_json::json;
 use threatinsight::{Kind, Request, Verdict};
 use threatinsight_server::Location;
 
-use crate::feeds::in_seconds;
 use crate::running::{Running, until};
 
 #[test]
 fn dropping_a_service_stops_nothing() {
     let mut running = Running::with(|options| options.poll = Duration::from_millis(100));
-    running.trust_loopback();
-    let configuration = "/api/v1/threats/configuration";
-    running
-        .post(configuration, &json!({"action": "block"}))
-        .ok();
-    let expires = in_seconds(3);
-    let text = format!(
-        "{{\"prefix\": \"203.0.113.7\", \"expires\": \"{expires}\"}}\n{{\"prefix\": \"203.0.113.8\"}}\n"
-    );
-    running.put_feed("short", text).ok();
+    running.block_for(3, "203.0.113.8");
     let engine = running.abandon();
     let verdict = |client: &str| {
         let client: IpAddr = client.parse().unwrap();
@@ -40,6 +30,7 @@ fn dropping_a_service_stops_nothing() {
     // Changes of others arrive.
     let directory = running.directory.path().to_owned();
     let other = Running::with(|options| options.store = Location::Directory(directory));
-    other.post(configuration, &json!({"action": "none"})).ok();
+    let none = json!({"action": "none"});
+    other.post("/api/v1/threats/configuration", &none).ok();
     until(|| verdict("203.0.113.8") == Verdict::Allow);
 }

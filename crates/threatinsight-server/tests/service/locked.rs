@@ -1,15 +1,14 @@
 //! A store that somebody else has locked: what is enforced does not wait for it.
 
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::json;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Executor as _, SqliteConnection};
 
-use crate::feeds::in_seconds;
-use crate::running::{Answer, Running, until};
+use crate::running::{Answer, Running, expiring, until};
 
 const CONFIGURATION: &str = "/api/v1/threats/configuration";
 
@@ -27,16 +26,7 @@ fn lock(running: &Running) -> SqliteConnection {
 /// Entries expire while `change` waits for the store, and the change does not bring them back.
 fn entries_expire_during(change: impl Fn(&Running, Timestamp) -> Answer + Sync) {
     let running = Running::new();
-    running.trust_loopback();
-    running
-        .post(CONFIGURATION, &json!({"action": "block"}))
-        .ok();
-    let expires = in_seconds(3);
-    running
-        .put_feed("first", expiring("203.0.113.7", expires))
-        .ok();
-    assert_eq!(running.authorize("203.0.113.7"), 403);
-
+    let expires = running.block_for(3, "192.0.2.1");
     let mut lock = lock(&running);
     thread::scope(|scope| {
         let change = scope.spawn(|| change(&running, expires));
@@ -52,13 +42,6 @@ fn entries_expire_during(change: impl Fn(&Running, Timestamp) -> Answer + Sync) 
     assert_eq!(running.authorize("192.0.2.1"), 403);
 }
 
-/// A feed with an entry that expires, and one that does not.
-fn expiring(client: &str, expires: Timestamp) -> String {
-    format!(
-        "{{\"prefix\": \"{client}\", \"expires\": \"{expires}\"}}\n{{\"prefix\": \"192.0.2.1\"}}\n"
-    )
-}
-
 #[test]
 fn entries_expire_while_a_zone_waits_for_the_store() {
     let gateways = json!([{"type": "CIDR", "value": "198.51.100.0/24"}]);
@@ -69,7 +52,7 @@ fn entries_expire_while_a_zone_waits_for_the_store() {
 #[test]
 fn entries_expire_while_a_feed_waits_for_the_store() {
     entries_expire_during(|running, expires| {
-        running.put_feed("second", expiring("203.0.113.8", expires))
+        running.put_feed("second", expiring("203.0.113.8", expires, "192.0.2.1"))
     });
 }
 
@@ -107,11 +90,5 @@ fn a_stop_does_not_wait_for_a_store_that_takes_nothing() {
     let chains = vec!["203.0.113.7"; 10_000];
     let decisions = running.post("/v1/decisions", &json!({"chains": chains}));
     assert_eq!(decisions.status, 200);
-    let stopping = Instant::now();
-    drop(running);
-    assert!(
-        stopping.elapsed() < Duration::from_secs(20),
-        "{:?}",
-        stopping.elapsed()
-    );
+    running.stop_in_time();
 }

@@ -5,7 +5,7 @@
 
 use std::env;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::json;
 use sqlx::{Connection as _, Executor as _};
@@ -14,7 +14,6 @@ use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 
-use crate::feeds::in_seconds;
 use crate::logs::cut_by_size_and_by_age;
 use crate::running::{Running, until};
 
@@ -143,14 +142,7 @@ fn another_instances_change_arrives_by_notification_and_else_by_the_poll() {
 fn a_change_waits_for_a_lock_for_ten_seconds_and_expiry_not_at_all() {
     let Some(url) = database("lock") else { return };
     let running = Running::with(on(&url));
-    running.trust_loopback();
-    running
-        .post(CONFIGURATION, &json!({"action": "block"}))
-        .ok();
-    let expires = in_seconds(3);
-    let entry = format!("{{\"prefix\": \"203.0.113.7\", \"expires\": \"{expires}\"}}\n");
-    running.put_feed("short", entry).ok();
-    assert_eq!(running.authorize("203.0.113.7"), 403);
+    running.block_for(3, "192.0.2.1");
 
     let audit = json!({"action": "audit"});
     let mut lock = running.block_on(async {
@@ -190,24 +182,11 @@ fn entries_expire_and_the_service_stops_without_its_database() {
         }
     });
     let running = Running::with(on(&url));
-    running.trust_loopback();
-    running
-        .post(CONFIGURATION, &json!({"action": "block"}))
-        .ok();
-    let expires = in_seconds(4);
-    let entry = format!("{{\"prefix\": \"203.0.113.7\", \"expires\": \"{expires}\"}}\n");
-    running.put_feed("short", entry).ok();
-    assert_eq!(running.authorize("203.0.113.7"), 403);
+    running.block_for(4, "192.0.2.1");
     drop(away);
     let late = until(|| running.authorize("203.0.113.7") == 200);
     assert!(late < Duration::from_secs(8), "{late:?}");
-    let stopping = Instant::now();
-    drop(running);
-    assert!(
-        stopping.elapsed() < Duration::from_secs(20),
-        "{:?}",
-        stopping.elapsed()
-    );
+    running.stop_in_time();
 }
 
 #[test]

@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use jiff::Timestamp;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use threatinsight::Engine;
 use threatinsight_server::{AdministratorToken, Location, Options, Service};
@@ -255,6 +256,29 @@ impl Running {
         self.post("/api/v1/zones", &zone).ok();
     }
 
+    /// Blocks 203.0.113.7 for so many seconds, and `other` for ever; until when the former.
+    pub(crate) fn block_for(&self, seconds: i64, other: &str) -> Timestamp {
+        self.trust_loopback();
+        self.post("/api/v1/threats/configuration", &json!({"action": "block"}))
+            .ok();
+        // Without a fraction, as feeds have it.
+        let expires = Timestamp::now().as_second() + seconds;
+        let expires = Timestamp::from_second(expires).unwrap();
+        let client = "203.0.113.7";
+        self.put_feed("short", expiring(client, expires, other))
+            .ok();
+        assert_eq!(self.authorize(client), 403);
+        expires
+    }
+
+    /// Stops the service, which waits for requests and for its log for ten seconds at most, whatever its store does.
+    pub(crate) fn stop_in_time(self) {
+        let stopping = Instant::now();
+        drop(self);
+        let took = stopping.elapsed();
+        assert!(took < Duration::from_secs(20), "{took:?}");
+    }
+
     /// The events of a query, once there are `count`; decisions are logged behind the request.
     #[track_caller]
     pub(crate) fn events(&self, query: &str, count: usize) -> Vec<Value> {
@@ -275,6 +299,13 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// A feed with an entry that expires, and one that does not.
+pub(crate) fn expiring(client: &str, expires: Timestamp, other: &str) -> String {
+    format!(
+        "{{\"prefix\": \"{client}\", \"expires\": \"{expires}\"}}\n{{\"prefix\": \"{other}\"}}\n"
+    )
 }
 
 /// Waits until `condition` holds; for how long.
