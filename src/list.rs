@@ -4,6 +4,7 @@
 //! bytes as possible; `entries` says what is known about it and is read only on a hit. Both are
 //! persistent: an update shares what it does not touch.
 
+mod arena;
 mod blocks;
 mod cover;
 mod entries;
@@ -11,7 +12,6 @@ mod lanes;
 mod members4;
 mod members6;
 mod parallel;
-mod segments;
 mod sort;
 mod table;
 mod threat;

@@ -1,47 +1,43 @@
 //! A directory of small immutable blocks that successive versions share.
 //!
 //! ```text
-//! directory   one u32 per index:   flags 2 │ segment 6 │ offset 24
-//! segments    Arc<[T]> each; segment 0 is the empty block, which every index without one refers to
+//! directory   one u32 per index:   flags 2 │ place 30
 //! ```
 //!
-//! A new version that changes anything copies the directory, writes its changed blocks into one new segment and shares
-//! the others; [`segments`] says when some are joined.
+//! A new version that changes anything copies the directory; its blocks are in an [`Arena`].
+
 #![expect(
-    clippy::cast_possible_truncation,
-    reason = "a reference holds what the list's limits keep below its width"
+    clippy::indexing_slicing,
+    reason = "an edit names indices that the directory has"
 )]
 
 use std::sync::Arc;
 
-use crate::list::segments;
+use crate::list::arena::{Arena, Place};
 
 /// Where a block is, with two flags for the owner.
 pub(crate) type Reference = u32;
 
-pub(crate) const FLAGS: Reference = 0b11 << FLAG_SHIFT;
-const FLAG_SHIFT: u32 = 30;
-const OFFSET_BITS: u32 = 24;
-const OFFSET: Reference = (1 << OFFSET_BITS) - 1;
-/// Segments there can be.
-const SEGMENTS: usize = 1 << (FLAG_SHIFT - OFFSET_BITS);
+pub(crate) const FLAGS: Reference = 0b11 << PLACE_BITS;
+const PLACE_BITS: u32 = 30;
+const OFFSET_BITS: u32 = 20;
 
 /// A directory and the blocks it refers to.
 #[derive(Clone, Debug)]
 pub(crate) struct Blocks<T> {
     pub(crate) directory: Arc<[Reference]>,
-    segments: Vec<Arc<[T]>>,
-    /// Elements in blocks that the directory refers to.
-    live: usize,
+    arena: Arena<T, OFFSET_BITS>,
+    /// The index whose block is moved next.
+    next: usize,
 }
 
-impl<T: Copy + Send + Sync> Blocks<T> {
+impl<T: Copy> Blocks<T> {
     /// `indices` indices that all refer to `empty`.
     pub(crate) fn empty(indices: usize, empty: &[T]) -> Self {
         Self {
             directory: vec![0; indices].into(),
-            segments: vec![empty.into()],
-            live: 0,
+            arena: Arena::new(empty),
+            next: 0,
         }
     }
 
@@ -53,117 +49,75 @@ impl<T: Copy + Send + Sync> Blocks<T> {
     /// Everything from `reference` to the end of its segment.
     #[inline]
     pub(crate) fn at(&self, reference: Reference) -> &[T] {
-        self.segments
-            .get((reference >> OFFSET_BITS) as usize % SEGMENTS)
-            .and_then(|segment| segment.get((reference & OFFSET) as usize..))
-            .unwrap_or_default()
+        self.arena.ended_at(reference & !FLAGS)
     }
 
     /// The segment of `reference` and the offset in it.
     #[inline]
     pub(crate) fn place(&self, reference: Reference) -> (&[T], usize) {
-        let segment = self
-            .segments
-            .get((reference >> OFFSET_BITS) as usize % SEGMENTS);
-        (
-            segment.map_or(&[], |segment| segment),
-            (reference & OFFSET) as usize,
-        )
+        self.arena.place(reference & !FLAGS)
     }
 
     /// Heap bytes, those shared with other versions included.
     pub(crate) fn bytes(&self) -> usize {
-        size_of_val(&*self.directory) + self.allocated() * size_of::<T>()
+        size_of_val(&*self.directory) + self.arena.bytes()
     }
 
-    fn allocated(&self) -> usize {
-        self.segments.iter().map(|segment| segment.len()).sum()
-    }
-
-    /// Whether an index has a block of its own.
-    pub(crate) fn is_block(reference: Reference) -> bool {
-        reference & !FLAGS != 0
-    }
-
-    /// Adds freshly built blocks, in ascending order of their offsets in `elements`: one segment
-    /// of them, or as many as offsets of 24 bits need.
-    pub(crate) fn append(&mut self, elements: &[T], blocks: &[Placed]) {
-        let mut rest = blocks;
-        while let Some(first) = rest.first() {
-            let start = first.offset;
-            let fitting = rest.partition_point(|block| block.offset - start <= OFFSET as usize);
-            let (blocks, after) = rest.split_at(fitting);
-            let end = after.first().map_or(elements.len(), |next| next.offset);
-            self.append_segment(elements.get(start..end).unwrap_or_default(), start, blocks);
-            rest = after;
-        }
-    }
-
-    /// Adds one segment; `start` is the offset of its first element.
-    fn append_segment(&mut self, elements: &[T], start: usize, blocks: &[Placed]) {
-        let segment = self.segments.len();
-        // The list's limits on rows keep both far below what a reference can hold.
-        debug_assert!(segment < SEGMENTS);
-        self.live += elements.len();
-        self.segments.push(elements.into());
-        let directory = self.directory_mut();
-        for block in blocks {
-            if let Some(reference) = directory.get_mut(block.index) {
-                let place = segment << OFFSET_BITS | (block.offset - start);
-                *reference = block.flags | place as Reference;
-            }
-        }
-    }
-
-    /// Replaces the blocks in `edit`; `length` tells how many elements a block that starts a slice has.
+    /// A version that follows this one: the blocks in `edit` are new; `length` tells how many elements a block that
+    /// starts a slice has.
     pub(crate) fn replace(&mut self, edit: &Edit<T>, length: impl Fn(&[T]) -> usize) {
-        for block in &edit.blocks {
-            self.forget(block.index, &length);
-        }
+        self.arena.begin(edit.elements.len());
         for &index in &edit.removed {
             self.forget(index, &length);
-            if let Some(reference) = self.directory_mut().get_mut(index) {
-                *reference &= FLAGS;
-            }
+            self.directory_mut()[index] &= FLAGS;
         }
-        self.append(&edit.elements, &edit.blocks);
-        self.tidy(length);
+        let ends = edit.blocks.iter().skip(1).map(|block| block.offset);
+        let ends = ends.chain(std::iter::once(edit.elements.len()));
+        for (block, end) in edit.blocks.iter().zip(ends) {
+            self.forget(block.index, &length);
+            let elements = edit.elements.get(block.offset..end).unwrap_or_default();
+            let place = self.arena.add(|open| open.extend_from_slice(elements));
+            self.directory_mut()[block.index] = block.flags | place;
+        }
+        self.shift(length);
+        self.arena.finish();
     }
 
     fn forget(&mut self, index: usize, length: &impl Fn(&[T]) -> usize) {
-        let reference = self.directory.get(index).copied().unwrap_or(0);
-        if Self::is_block(reference) {
-            self.live -= length(self.at(reference));
+        if let Some(place) = block(self.directory[index]) {
+            self.arena.forget(place, length(self.arena.at(place)));
         }
     }
 
-    fn tidy(&mut self, length: impl Fn(&[T]) -> usize) {
-        let sizes: Vec<usize> = self.segments.iter().map(|segment| segment.len()).collect();
-        if let Some(first) = segments::to_join(&sizes, self.live, 1) {
-            self.join(first, length);
+    /// Moves the blocks that are due.
+    fn shift(&mut self, length: impl Fn(&[T]) -> usize) {
+        let mut due = self.arena.due();
+        if due == 0 {
+            // The directory stays shared.
+            return;
         }
-    }
-
-    /// Moves the living blocks of segment `first` and all newer ones into one.
-    fn join(&mut self, first: usize, length: impl Fn(&[T]) -> usize) {
-        let mut elements = Vec::new();
-        let mut blocks = Vec::new();
-        for (index, &reference) in self.directory.iter().enumerate() {
-            if (reference >> OFFSET_BITS) as usize % SEGMENTS >= first {
-                let rest = self.at(reference);
-                let block = rest.get(..length(rest)).unwrap_or_default();
-                blocks.push(Placed {
-                    index,
-                    flags: reference & FLAGS,
-                    offset: elements.len(),
-                });
-                elements.extend_from_slice(block);
+        let directory = Arc::make_mut(&mut self.directory);
+        // Once round; most indices may have no block.
+        let (before, after) = directory.split_at_mut(self.next);
+        let numbered = (self.next..).zip(after).chain((0..).zip(before));
+        for (index, reference) in numbered {
+            if due == 0 {
+                self.next = index;
+                break;
+            }
+            if let Some(place) = block(*reference) {
+                let length = length(self.arena.at(place));
+                *reference = *reference & FLAGS | self.arena.shift(place, length, |_| ());
+                due = due.saturating_sub(length);
             }
         }
-        self.segments.truncate(first);
-        self.live -= elements.len();
-        self.append(&elements, &blocks);
     }
+}
+
+/// The place of the block of its own that an index has.
+fn block(reference: Reference) -> Option<Place> {
+    let place = reference & !FLAGS;
+    (place != 0).then_some(place)
 }
 
 /// A block in the making: the index that refers to it, with which flags, and where it begins.

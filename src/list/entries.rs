@@ -25,13 +25,14 @@ mod arena;
 mod build;
 mod leaf;
 mod node;
-mod tidy;
+mod shift;
 mod update;
 mod walk;
 
 use std::sync::Arc;
 
 use self::arena::{Arena, Reference};
+use self::shift::Next;
 use self::walk::Walk;
 use crate::bits::Bits;
 use crate::row::Expiry;
@@ -40,7 +41,7 @@ pub(crate) use update::{Change, Changes, Kind};
 pub(crate) use walk::Covering;
 
 /// The most rows in a leaf.
-const LEAF: usize = 32;
+const LEAF: usize = 24;
 /// How many rows a child gets on average when a node is built.
 const AIM: usize = 4;
 /// The most bits a node branches on: its map has a bit for each child.
@@ -66,9 +67,7 @@ pub(crate) struct Entries<A: Bits> {
     /// The rows of fewer bits than choose a slot.
     short: Slot,
     count: usize,
-    /// Segments that a build made, which updates do not join one by one.
-    base: usize,
-    family: std::marker::PhantomData<A>,
+    next: Next<A>,
 }
 
 /// A part of the directory.

@@ -49,6 +49,8 @@ pub(crate) struct Members4 {
     /// The /16 of each table but the first.
     split: Vec<u16>,
     arena: Arena,
+    /// The /16 whose nodes are moved next.
+    next: u16,
 }
 
 /// References to the nodes of the /20s of a /16.

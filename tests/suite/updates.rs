@@ -495,31 +495,47 @@ fn any_number_of_24s_can_be_crowded() {
 
 #[test]
 fn memory_does_not_creep_over_many_updates() {
-    let mut list = List::compile(&[], Timestamp(0)).unwrap();
-    let address = |n: u32| Ipv4Addr::from_bits(n.wrapping_mul(0x9e37_79b1) >> 1);
-    let entry = |n: u32| Entry::new(IpAddr::from(address(n)).into());
-    let additions: Vec<_> = (0..20_000).map(|n| ("alpha", entry(n))).collect();
-    let delta = Delta {
-        removals: &[],
-        additions: &additions,
+    let four = |n: u32| IpAddr::from(Ipv4Addr::from_bits(n.wrapping_mul(0x9e37_79b1) >> 1));
+    let six = |n: u32| {
+        let site = u128::from(n.wrapping_mul(0x9e37_79b1) >> 9) << 80;
+        IpAddr::from(Ipv6Addr::from_bits(0x2001 << 112 | site | 1))
     };
-    list = list.update(&delta, Timestamp(0)).unwrap();
-    let before = list.bytes();
-    for n in 0..2_000 {
-        let removals = &[("alpha", entry(n).prefix)];
-        let additions = &[("alpha", entry(20_000 + n))];
-        list = list
-            .update(
-                &Delta {
-                    removals,
-                    additions,
-                },
-                Timestamp(0),
-            )
-            .unwrap();
+    for address in [four, six] {
+        for (changes, updates) in [(1, 2000), (40, 400), (600, 100)] {
+            const LENGTH: u32 = 20_000;
+            let entry = |n| Entry::new(address(n).into());
+            let compiled = |first| {
+                let mut feed = Feed::new("alpha");
+                feed.extend((first..first + LENGTH).map(entry));
+                List::compile(&[feed], Timestamp(0)).unwrap()
+            };
+            let first = compiled(0);
+            let mut list = first.clone();
+            for update in 0..updates {
+                let range = |from| (from..from + changes).map(entry);
+                let removed = range(update * changes);
+                let removals: Vec<_> = removed.map(|entry| ("alpha", entry.prefix)).collect();
+                let added = range(LENGTH + update * changes);
+                let additions: Vec<_> = added.map(|entry| ("alpha", entry)).collect();
+                let delta = Delta {
+                    removals: &removals,
+                    additions: &additions,
+                };
+                list = list.update(&delta, Timestamp(0)).unwrap();
+                let (now, then) = (list.bytes(), first.bytes());
+                assert!(now < then * 2, "{now} after {then}, {update} of {changes}");
+            }
+            let expected = compiled(updates * changes);
+            assert_eq!(list.digest(), expected.digest());
+            let all = 0..LENGTH + updates * changes;
+            let mut wrong = all.filter(|n| {
+                let is_listed = list.contains(address(*n));
+                let is_there = *n >= updates * changes;
+                is_listed != is_there || first.contains(address(*n)) != (*n < LENGTH)
+            });
+            assert_eq!(wrong.next(), None);
+        }
     }
-    assert_eq!(list.len(), 20_000);
-    assert!(list.bytes() < before * 2, "{} after {before}", list.bytes());
 }
 
 #[test]
@@ -712,4 +728,187 @@ fn one_address_may_have_any_number_of_entries() {
         .filter(|(prefix, feed)| !removals.contains(&(feed.as_str(), *prefix)))
         .collect();
     assert_eq!(told(&list), expected);
+}
+
+/// Whole networks go, and nothing is written in their place.
+#[test]
+fn memory_goes_with_the_networks_that_go() {
+    let hosts = |net: u32| {
+        let host =
+            move |at: u32| IpAddr::from(Ipv4Addr::from_bits(((0x0101 + net) << 16) | (at * 97)));
+        (0..100).map(move |at| Prefix::from(host(at)))
+    };
+    let list_of = |nets: &[u32]| {
+        let mut feed = Feed::new("alpha");
+        feed.extend(nets.iter().copied().flat_map(hosts).map(Entry::new));
+        List::compile(&[feed], Timestamp(0)).unwrap()
+    };
+    let (stay, go): (Vec<u32>, Vec<u32>) = (0..1_000).partition(|net| net % 50 == 7);
+    let all: Vec<u32> = (0..1_000).collect();
+    let scratch = list_of(&stay);
+    for nets in [1, go.len()] {
+        let mut list = list_of(&all);
+        for gone in go.chunks(nets) {
+            let gone = gone.iter().copied().flat_map(hosts);
+            let removals: Vec<_> = gone.map(|prefix| ("alpha", prefix)).collect();
+            let delta = Delta {
+                removals: &removals,
+                additions: &[],
+            };
+            list = list.update(&delta, Timestamp(0)).unwrap();
+        }
+        assert_eq!(list.digest(), scratch.digest());
+        let (bytes, least) = (list.bytes(), scratch.bytes());
+        assert!(bytes < 2 * least, "{bytes} of {least}, {nets} at once");
+    }
+}
+
+/// A list that is changed so that blocks are left alone in their segments: each update adds something in a place where
+/// nothing changes again, and replaces what the update before it added elsewhere.
+struct Hermits {
+    list: List,
+    rest: Vec<Prefix>,
+    updates: u32,
+    hermit: fn(u32) -> Prefix,
+    crowd: u32,
+    /// One of the crowd, in one of two shapes.
+    one_of: fn(u32, bool) -> Prefix,
+}
+
+impl Hermits {
+    fn of(rest: Vec<Prefix>) -> List {
+        let mut feed = Feed::new("alpha");
+        feed.extend(rest.into_iter().map(Entry::new));
+        List::compile(&[feed], Timestamp(0)).unwrap()
+    }
+
+    fn check(self) {
+        let crowd = |shape| (0..self.crowd).map(move |n| (self.one_of)(n, shape));
+        let mut list = self.list;
+        for n in 0..self.updates {
+            let shape = n % 2 == 0;
+            let removals: Vec<_> = crowd(!shape).map(|prefix| ("alpha", prefix)).collect();
+            let added = crowd(shape).chain([(self.hermit)(n)]);
+            let additions: Vec<_> = added.map(|prefix| ("alpha", Entry::new(prefix))).collect();
+            let delta = Delta {
+                removals: &removals,
+                additions: &additions,
+            };
+            list = list.update(&delta, Timestamp(0)).unwrap();
+        }
+        let last = crowd(self.updates % 2 == 1);
+        let hermits = (0..self.updates).map(self.hermit);
+        let scratch = Self::of(self.rest.into_iter().chain(last).chain(hermits).collect());
+        assert_eq!(list.digest(), scratch.digest());
+        let split = |list: &List| {
+            [
+                list.membership_bytes(),
+                list.bytes() - list.membership_bytes(),
+            ]
+        };
+        for (bytes, least) in split(&list).into_iter().zip(split(&scratch)) {
+            assert!(bytes < 5 * least / 2 + 20_000, "{bytes} of {least}");
+        }
+    }
+}
+
+fn v4(bits: u32, length: u8) -> Prefix {
+    Prefix::new(Ipv4Addr::from_bits(bits).into(), length).unwrap()
+}
+
+#[test]
+fn a_lone_node_keeps_no_segment() {
+    let rest: Vec<_> = (0..1500).map(|n| v4((0x0b00 + n) << 16 | 1, 32)).collect();
+    Hermits {
+        list: Hermits::of(rest.clone()),
+        rest,
+        updates: 1500,
+        hermit: |n| v4((0x0b00 + n) << 16 | 2, 32),
+        crowd: 100,
+        one_of: |n, shape| v4((0x2000 + n) << 16 | u32::from(shape), 32),
+    }
+    .check();
+}
+
+#[test]
+fn a_lone_node_of_a_split_16_keeps_no_segment() {
+    let rest: Vec<_> = (0..140_000).map(|n| v4(0x6440_0000 + n * 11, 32)).collect();
+    Hermits {
+        list: Hermits::of(rest.clone()),
+        rest,
+        updates: 736,
+        hermit: |n| v4(0x6440_0001 + ((n % 368) << 12) + n / 368, 32),
+        crowd: 300,
+        one_of: |n, shape| v4((0x2000 + n) << 16 | u32::from(shape), 32),
+    }
+    .check();
+}
+
+#[test]
+fn a_lone_own_leaf_keeps_no_segment() {
+    let site = |n: u32| {
+        (0..40)
+            .map(move |host| v4((n << 23) | (host * 6), 32))
+            .chain([v4(n << 23, 24)])
+    };
+    let rest: Vec<_> = (0..500).flat_map(site).collect();
+    Hermits {
+        list: Hermits::of(rest.clone()),
+        rest,
+        updates: 400,
+        hermit: |n| v4(n << 23, 25),
+        crowd: 100,
+        one_of: |n, shape| v4((400 + n) << 23 | 0x61 | u32::from(shape) << 1, 32),
+    }
+    .check();
+}
+
+#[test]
+fn a_lone_page_of_lines_keeps_no_segment() {
+    fn v6(site: u32, net: u32) -> Prefix {
+        let bits = 0x2001_0db8 << 96 | u128::from(site) << 80 | u128::from(net) << 64;
+        Prefix::new(Ipv6Addr::from_bits(bits).into(), 64).unwrap()
+    }
+    let rest: Vec<_> = (0..20_000).map(|n| v6(n, 0)).collect();
+    Hermits {
+        list: Hermits::of(rest.clone()),
+        rest,
+        updates: 1000,
+        hermit: |n| v6(n * 17, 1),
+        crowd: 12,
+        one_of: |n, shape| v6(n * 1511 + 5, 2 + u32::from(shape)),
+    }
+    .check();
+}
+
+/// A node of one bucket is written anew when its /16 is covered.
+#[test]
+fn memory_does_not_creep_when_networks_come_and_go() {
+    let v6 = |n: u32| Prefix::new(Ipv6Addr::from_bits(u128::from(n) << 112).into(), 40).unwrap();
+    let nets = (0..256).flat_map(|n| [v4(0x0a00_0007 | n << 16, 32), v6(0x2a00 + n)]);
+    let nets: Vec<_> = nets.map(|net| ("alpha", net)).collect();
+    let listed: Vec<_> = nets
+        .iter()
+        .map(|(feed, net)| (*feed, Entry::new(*net)))
+        .collect();
+    let all = v4(0x0a00_0000, 8);
+    let mut list = List::compile(&[], Timestamp(0)).unwrap();
+    let mut bytes = Vec::new();
+    for _ in 0..20 {
+        for (removals, additions) in [
+            (&[][..], &listed[..]),
+            (&[], &[("alpha", Entry::new(all))]),
+            (&[("alpha", all)], &[]),
+            (&nets, &[]),
+        ] {
+            let delta = Delta {
+                removals,
+                additions,
+            };
+            list = list.update(&delta, Timestamp(0)).unwrap();
+        }
+        assert!(list.is_empty());
+        bytes.push(list.bytes());
+    }
+    assert_eq!(bytes.first(), bytes.last());
 }

@@ -4,18 +4,15 @@
     reason = "the list's limit on rows keeps counts below 32 bits"
 )]
 
-use std::marker::PhantomData;
 use std::sync::Arc;
 
-use super::arena::Arena;
+use super::arena::{Arena, Reference, SEGMENT};
 use super::node::{Children, Node};
+use super::shift::Next;
 use super::{AIM, Entries, LEAF, MOST, PAGE, Page, SLOT, Slot, WIDEST, leaf};
 use crate::bits::Bits;
-use crate::list::parallel;
+use crate::list::{arena, parallel};
 use crate::row::Row;
-
-/// As many parts as a build is cut into at most: each has a segment of its own.
-const PARTS: usize = 16;
 
 /// Pages of the directory that follow each other.
 struct Part<'r, A: Bits> {
@@ -31,35 +28,25 @@ impl<A: Bits> Entries<A> {
     pub(crate) fn build(rows: &[Row<A>]) -> Self {
         let stride = directory(rows.len());
         let parts = parts(rows, stride);
-        let segments = parts
-            .last()
-            .map_or(1, |part| part.segment + most(part.rows));
-        let built = parallel::map(rows.len(), parts, |part| {
-            let segment = part.segment;
-            (segment, part.build(stride))
-        });
-        let mut arena = Arena::starting_at(1, 0);
+        let built = parallel::map(rows.len(), parts, |part| part.build(stride));
+        let mut arena = Arena::new(&[]);
         let mut pages = Vec::with_capacity(1 << (stride - PAGE));
         let mut short = Vec::new();
-        for (segment, (of_part, pages_of_part, short_of_part)) in built {
-            arena.pad(segment);
-            arena.append(of_part);
+        for (of_part, pages_of_part, short_of_part) in built {
+            arena.join(of_part);
             pages.extend(pages_of_part);
             short.extend(short_of_part);
         }
-        if !short.is_empty() {
-            arena.pad(segments);
-        }
+        arena.begin(0);
         let short = arena.build(&short);
-        arena.seal();
+        arena.finish();
         let mut entries = Self {
-            base: arena.segments(),
             arena,
             stride,
             pages,
             short,
             count: rows.len(),
-            family: PhantomData,
+            next: Next::FIRST,
         };
         entries.mark_covered();
         entries
@@ -68,8 +55,9 @@ impl<A: Bits> Entries<A> {
 
 impl<A: Bits> Part<'_, A> {
     fn build(self, stride: u8) -> (Arena, Vec<Arc<Page>>, Vec<Row<A>>) {
+        let mut arena = Arena::starting_at(self.segment, &[]);
         // Nearly all rows share a leaf and what is said in it.
-        let mut arena = Arena::starting_at(self.segment, words(self.rows) / 6);
+        arena.reserve(words::<A>(self.rows.len()) / 6);
         let mut short = Vec::new();
         let mut rest = self.rows;
         let pages = (self.pages.0..self.pages.1).map(|page| {
@@ -93,7 +81,7 @@ impl<A: Bits> Part<'_, A> {
             Arc::new(slots)
         });
         let pages = pages.collect();
-        arena.seal();
+        arena.finish();
         (arena, pages, short)
     }
 }
@@ -144,14 +132,14 @@ impl Arena {
             return Slot::NONE;
         }
         Slot {
-            reference: self.add(false, |words| leaf::write(words, rows)),
+            reference: Reference::to(false, self.add(|words| leaf::write(words, rows))),
             earliest: leaf::earliest(rows),
         }
     }
 
     pub(super) fn node<A: Bits>(&mut self, node: &Node<A>) -> Slot {
         Slot {
-            reference: self.add(true, |words| node.write(words)),
+            reference: Reference::to(true, self.add(|words| node.write(words))),
             earliest: node.earliest(),
         }
     }
@@ -170,7 +158,7 @@ fn stride(count: usize, aim: usize) -> u8 {
 /// Pages with about as many rows in each part.
 fn parts<A: Bits>(rows: &[Row<A>], stride: u8) -> Vec<Part<'_, A>> {
     let pages = 1_usize << (stride - PAGE);
-    let size = rows.len() / parallel::parts(rows.len()).min(PARTS);
+    let size = rows.len() / arena::parts(rows.len());
     let mut parts: Vec<Part<'_, A>> = Vec::new();
     let (mut first, mut rest, mut segment) = (0, rows, 1);
     while first < pages {
@@ -191,15 +179,15 @@ fn parts<A: Bits>(rows: &[Row<A>], stride: u8) -> Vec<Part<'_, A>> {
     parts
 }
 
-/// As many words as the blocks of `rows` have at most.
-fn words<A: Bits>(rows: &[Row<A>]) -> usize {
+/// As many words as the blocks of so many rows have at most.
+pub(super) fn words<A: Bits>(rows: usize) -> usize {
     // For each row at most a leaf of its own, a node that tells it from the others, and two slots that expire.
-    rows.len() * ((A::WORDS + 4) + (A::WORDS + 4) + 2 * 2)
+    rows * ((A::WORDS + 4) + (A::WORDS + 4) + 2 * 2)
 }
 
 /// As many segments as `rows` need at most.
 fn most<A: Bits>(rows: &[Row<A>]) -> usize {
-    1 + (words(rows) >> 24)
+    1 + words::<A>(rows.len()) / SEGMENT
 }
 
 #[cfg(test)]
@@ -228,8 +216,8 @@ mod tests {
         rows.sort_unstable_by(Row::order);
         let entries = Entries::build(&rows);
         assert!(entries.iter().eq(rows.iter().copied()));
-        let written: usize = entries.arena.sizes().sum();
+        let written = entries.arena.referred();
         assert!(written > 12 * rows.len(), "{written} words are not many");
-        assert!(written <= words(&rows), "{written} words");
+        assert!(written <= words::<u128>(rows.len()), "{written} words");
     }
 }

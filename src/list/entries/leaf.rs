@@ -69,14 +69,25 @@ fn place_of(words: &mut Vec<u32>, first: usize, said: [u32; 2]) -> u8 {
 
 /// How many words the block at the start of `words` has.
 pub(super) fn length<A: Bits>(words: &[u32]) -> usize {
-    let mut rest = words;
-    while let Some((chunk, after)) = Chunk::<A>::split(rest) {
-        rest = after;
-        if !chunk.more {
+    let mut length = 0;
+    while let Some(head) = words.get(length) {
+        let rows = (head & 0xff) as usize;
+        length += 1 + (head >> 8 & 0xff) as usize * 2 + rows * A::WORDS + rows.div_ceil(2);
+        if head & MORE == 0 {
             break;
         }
     }
-    words.len() - rest.len()
+    length
+}
+
+/// The bits of the last row of the block at the start of `words`.
+pub(super) fn last<A: Bits>(words: &[u32]) -> Option<A> {
+    let (mut chunk, mut rest) = Chunk::<A>::split(words)?;
+    while chunk.more {
+        (chunk, rest) = Chunk::split(rest)?;
+    }
+    let row = chunk.bits.len().checked_sub(A::WORDS)?;
+    chunk.bits.get(row..).map(A::from_words)
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -20,6 +20,8 @@ use crate::row::Expiry;
 
 const EXPIRES: u32 = 1 << 16;
 const OWNS: u32 = 1 << 17;
+/// Words in front of the slots.
+const HEAD: usize = 3;
 
 /// A node taken out of its block.
 #[derive(Clone, Debug)]
@@ -92,7 +94,7 @@ pub(super) struct View<'a> {
 impl<'a> View<'a> {
     #[inline]
     pub(super) fn new(words: &'a [u32]) -> Self {
-        let (&[head, low, high], words) = words.split_first_chunk().unwrap_or((&[0; 3], &[]));
+        let (&[head, low, high], words) = words.split_first_chunk().unwrap_or((&[0; HEAD], &[]));
         Self {
             depth: head as u8,
             stride: (head >> 8) as u8,
@@ -131,9 +133,20 @@ impl<'a> View<'a> {
         1 << self.stride
     }
 
+    /// How many children there are before one.
+    pub(super) fn before(&self, at: usize) -> usize {
+        place(self.map, at).1
+    }
+
     /// How many slots there are.
-    fn present(&self) -> usize {
+    pub(super) fn present(&self) -> usize {
         usize::from(self.owns) + self.map.count_ones() as usize
+    }
+
+    /// How many words it is as a block.
+    pub(super) fn length<A: Bits>(&self) -> usize {
+        let slots = self.present();
+        HEAD + slots + 1 + A::WORDS + if self.expires { slots } else { 0 }
     }
 
     fn count(&self) -> u32 {
@@ -148,27 +161,37 @@ impl<'a> View<'a> {
 
     /// The own leaf, then the children.
     pub(super) fn slots<A: Bits>(&self) -> impl Iterator<Item = Slot> + use<'a, A> {
-        let references = self.words.get(..self.present()).unwrap_or_default();
         let expiries = if self.expires {
             self.words.get(1 + self.present() + A::WORDS..)
         } else {
             None
         };
-        let expiries = expiries.unwrap_or_default().iter().copied();
-        let expiries = expiries.map(Expiry::from_bits);
-        references
-            .iter()
-            .zip(expiries.chain(std::iter::repeat(Expiry::NEVER)))
-            .map(|(reference, earliest)| Slot {
-                reference: Reference::from_word(*reference),
-                earliest,
-            })
+        let expiries = expiries.unwrap_or_default();
+        let references = self.references().iter().enumerate();
+        references.map(|(at, reference)| Slot {
+            reference: Reference::from_word(*reference),
+            earliest: match expiries.get(at) {
+                Some(bits) => Expiry::from_bits(*bits),
+                None => Expiry::NEVER,
+            },
+        })
+    }
+
+    /// The words of the own leaf, then of the children.
+    pub(super) fn references(&self) -> &'a [u32] {
+        self.words.get(..self.present()).unwrap_or_default()
+    }
+}
+
+/// Replaces the references in a node's block, those of the own leaf and the children.
+pub(super) fn refer(block: &mut [u32], slots: &[Reference]) {
+    for (word, slot) in block.iter_mut().skip(HEAD).zip(slots) {
+        *word = slot.word();
     }
 }
 
 impl<A: Bits> Node<A> {
-    pub(super) fn read(words: &[u32]) -> Self {
-        let view = View::new(words);
+    pub(super) fn read(view: View<'_>) -> Self {
         let mut slots = view.slots::<A>();
         let own = if view.owns { slots.next() } else { None };
         Self {
@@ -192,12 +215,6 @@ impl<A: Bits> Node<A> {
     pub(super) fn slots(&self) -> impl Iterator<Item = &Slot> {
         let own = self.owns().then_some(&self.own);
         own.into_iter().chain(&self.children.slots)
-    }
-
-    /// The same, to change them.
-    pub(super) fn slots_mut(&mut self) -> impl Iterator<Item = &mut Slot> {
-        let own = self.owns().then_some(&mut self.own);
-        own.into_iter().chain(&mut self.children.slots)
     }
 
     pub(super) fn earliest(&self) -> Expiry {
@@ -230,11 +247,5 @@ impl<A: Bits> Node<A> {
         if expires {
             words.extend(self.slots().map(|slot| slot.earliest.bits()));
         }
-    }
-
-    /// How many words it is as a block.
-    pub(super) fn length(&self) -> usize {
-        let slots = self.slots().count();
-        4 + slots + A::WORDS + if self.expires() { slots } else { 0 }
     }
 }

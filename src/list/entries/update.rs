@@ -9,7 +9,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use super::arena::{Arena, Reference};
-use super::build::directory;
+use super::build::{directory, words};
 use super::leaf::{self, Rows};
 use super::node::{Children, Node, View};
 use super::walk::Walk;
@@ -63,8 +63,11 @@ impl<A: Bits> Entries<A> {
         changes: &mut [Change<A>],
         seeds: &'a [Fact],
     ) -> (Self, Changes<'a, A>) {
-        changes.sort_unstable_by_key(|Change { row, kind }| {
-            (row.prefix(), row.feed, *kind, row.attributes)
+        changes.sort_unstable_by(|a, b| {
+            let rest =
+                |Change { row, kind }: &Change<A>| (row.length, row.feed, *kind, row.attributes);
+            let bits = a.row.bits().cmp(&b.row.bits());
+            bits.then_with(|| rest(a).cmp(&rest(b)))
         });
         let mut done = Changes {
             seeds,
@@ -76,7 +79,12 @@ impl<A: Bits> Entries<A> {
             scratch: Vec::new(),
             spare: Vec::new(),
         };
-        let mut next = self.clone();
+        let mut next = if self.arena.has_room(words::<A>(changes.len())) {
+            self.clone()
+        } else {
+            Self::build(&self.iter().collect::<Vec<_>>())
+        };
+        next.arena.begin(0);
         next.arena.reserve((changes.len() * EACH).min(ROOM));
         next.change(changes, &mut done);
         next.count = next.count + done.added - done.removed;
@@ -85,7 +93,8 @@ impl<A: Bits> Entries<A> {
             let rows: Vec<Row<A>> = next.iter().collect();
             next = Self::build(&rows);
         } else {
-            next.tidy();
+            next.shift();
+            next.arena.finish();
         }
         (next, done)
     }
@@ -107,7 +116,7 @@ impl<A: Bits> Entries<A> {
             let Some(page) = page.map(Arc::make_mut) else {
                 continue;
             };
-            self.arena.fetch(page, self.stride, of_page);
+            self.arena.fetch_changed(page, self.stride, of_page);
             for of_slot in of_page.chunk_by(|a, b| index(a) == index(b)) {
                 let at = of_slot.first().map_or(0, index) % (1 << PAGE);
                 page.set(at, self.arena.update(page.slot(at), of_slot, done));
@@ -119,7 +128,7 @@ impl<A: Bits> Entries<A> {
 impl Arena {
     /// Reads what `changes` of slots of `page` will rewrite, level by level, so that the caches are filled by many reads
     /// at once; one change after the other would wait for each.
-    fn fetch<A: Bits>(&self, page: &Page, stride: u8, changes: &[Change<A>]) {
+    fn fetch_changed<A: Bits>(&self, page: &Page, stride: u8, changes: &[Change<A>]) {
         let blocks = changes.iter().map(|Change { row, .. }| {
             let slot = row.bits().index(0, stride) % (1 << PAGE);
             (page.slot(slot).reference, row.bits())
@@ -130,14 +139,14 @@ impl Arena {
                 .iter_mut()
                 .filter(|(reference, _)| reference.is_node());
             for (reference, bits) in nodes {
-                let node = View::new(self.at(*reference));
+                let node = View::new(self.at(reference.place()));
                 *reference = node.child(bits.index(node.depth, node.stride));
             }
         }
         let lines = |words: &[u32]| words.iter().step_by(16).take(3).fold(0, |a, b| a ^ b);
         let read = blocks
             .iter()
-            .map(|(reference, _)| lines(self.at(*reference)));
+            .map(|(reference, _)| lines(self.at(reference.place())));
         black_box(read.fold(0, |a, b| a ^ b));
     }
 
@@ -166,9 +175,10 @@ impl Arena {
         let mut rows = std::mem::take(&mut done.spare);
         rows.clear();
         if !slot.reference.is_none() {
-            let words = self.at(slot.reference);
+            let words = self.at(slot.reference.place());
             rows.extend(Rows::new(words));
-            self.live -= leaf::length::<A>(words);
+            let length = leaf::length::<A>(words);
+            self.forget(slot.reference.place(), length);
         }
         rows
     }
@@ -192,8 +202,10 @@ impl Arena {
         changes: &[Change<A>],
         done: &mut Changes<'_, A>,
     ) -> Slot {
-        let mut node = Node::<A>::read(self.at(slot.reference));
-        self.live -= node.length();
+        let view = View::new(self.at(slot.reference.place()));
+        let mut node = Node::<A>::read(view);
+        let length = view.length::<A>();
+        self.forget(slot.reference.place(), length);
         let foreign = changes
             .iter()
             .filter(|c| c.kind == Kind::Add)
@@ -244,8 +256,27 @@ impl Arena {
 
     /// Takes all rows of a part that nothing will refer to any more.
     fn take<A: Bits>(&mut self, slot: Slot, rows: &mut Vec<Row<A>>) {
-        self.live -= self.words::<A>(slot.reference);
         rows.extend(Walk::new(self, slot.reference));
+        self.forget_all::<A>(slot.reference);
+    }
+
+    fn forget_all<A: Bits>(&mut self, reference: Reference) {
+        if reference.is_none() {
+            return;
+        }
+        let words = self.at(reference.place());
+        let length = if reference.is_node() {
+            let node = View::new(words);
+            let beneath: Vec<Slot> = node.slots::<A>().collect();
+            let length = node.length::<A>();
+            for slot in beneath {
+                self.forget_all::<A>(slot.reference);
+            }
+            length
+        } else {
+            leaf::length::<A>(words)
+        };
+        self.forget(reference.place(), length);
     }
 
     /// A node above `node` that branches at bit `shared`, which is above the node's depth.

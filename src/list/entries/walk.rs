@@ -89,7 +89,7 @@ impl Arena {
         if slot.earliest.is_after(now) {
             return;
         }
-        let words = self.at(slot.reference);
+        let words = self.at(slot.reference.place());
         if slot.reference.is_node() {
             let slots = View::new(words).slots::<A>();
             slots.for_each(|slot| self.expired(slot, now, visit));
@@ -124,7 +124,7 @@ impl<A: Bits> Overlap<'_, A> {
             longest,
             ..
         } = self;
-        let words = self.arena.at(reference);
+        let words = self.arena.at(reference.place());
         if !reference.is_node() {
             let overlaps = |row: &Row<A>| {
                 let shorter = row.length.min(length);
@@ -174,7 +174,7 @@ impl<A: Bits> Covering<'_, A> {
                     return false;
                 }
             }
-            let words = self.arena.at(self.next);
+            let words = self.arena.ended_at(self.next.place());
             if !self.next.is_node() {
                 self.rows = Rows::new(words);
                 self.next = Reference::NONE;
@@ -184,7 +184,7 @@ impl<A: Bits> Covering<'_, A> {
             let node = View::new(words);
             self.next = node.child(self.address.index(node.depth, node.stride));
             if !node.own().is_none() {
-                self.rows = Rows::new(self.arena.at(node.own()));
+                self.rows = Rows::new(self.arena.ended_at(node.own().place()));
                 return true;
             }
         }
@@ -292,7 +292,7 @@ impl<'a, A: Bits> Walk<'a, A> {
         if reference.is_none() {
             return;
         }
-        let words = self.arena.at(reference);
+        let words = self.arena.at(reference.place());
         if !reference.is_node() {
             self.rows = Rows::new(words);
             return;
@@ -302,7 +302,7 @@ impl<'a, A: Bits> Walk<'a, A> {
         let own = if own.is_none() {
             Rows::NONE
         } else {
-            Rows::new(self.arena.at(own))
+            Rows::new(self.arena.at(own.place()))
         };
         self.path.push(Step {
             node,

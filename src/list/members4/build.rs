@@ -7,23 +7,21 @@
 
 use super::{
     Members4,
-    arena::{self, Arena, Draft},
+    arena::{self, Arena},
     directory::{Directory, Touched},
     node::{self, Few, Leaf, Map, Node, Placed, Reach, set},
 };
 use crate::list::{
+    arena::parts,
     cover::{self, COVERED},
     parallel,
 };
 use crate::row::Row;
 
-/// Most stretches of a build: each begins a segment, and references name few of them.
-const STRETCHES: usize = 16;
-
 /// Nodes of one stretch of rows.
 #[derive(Debug)]
 struct Stretch {
-    draft: Draft,
+    arena: Arena,
     /// The /16s with nodes, and what in them is touched.
     nodes: Vec<(u16, Placed, Touched)>,
     /// Prefixes of at most 16 bits.
@@ -42,11 +40,11 @@ impl Members4 {
             tables: vec![[0; 16]],
             split: vec![0],
             arena: Arena::empty(),
+            next: 0,
         };
         let mut short = Vec::new();
         for stretch in stretches {
-            let shift = members.arena.shift();
-            members.arena.append(&stretch.draft, 0);
+            let shift = members.arena.append(stretch.arena);
             for (index, placed, touched) in stretch.nodes {
                 let placed = match placed {
                     Placed::Node(node) => Placed::Node(node + shift),
@@ -61,7 +59,9 @@ impl Members4 {
         }
         // However many feeds list them.
         short.dedup();
+        members.arena.begin();
         members.cover(&short);
+        members.arena.finish();
         members
     }
 
@@ -103,32 +103,30 @@ impl Members4 {
 
     /// Lists all that `prefixes`, of at most 16 bits, cover.
     pub(super) fn cover(&mut self, prefixes: &[(u32, u8)]) {
-        let mut draft = self.arena.draft();
-        let mut gone = 0;
         for index in prefixes.iter().copied().flat_map(cover::indices) {
             let slot = self.directory.get_mut(index);
             if arena::buckets(slot.node) == 1 {
                 // What is touched tells its /24s apart, and will not be known.
                 let node = Node::load(Reach::Whole(slot.touched), slot.node, &self.arena);
                 let reach = Reach::Whole(Touched::ALL);
-                slot.node = node::push(reach, &node.leaves(), &mut draft).unwrap_or(0);
-                gone += node.length();
+                self.arena.forget(slot.node, node.length());
+                let node = node::push(reach, &node.leaves(), &mut self.arena);
+                slot.node = node.unwrap_or(0);
             }
             slot.touched = Touched::ALL;
         }
-        self.arena.append(&draft, gone);
         for prefix in prefixes {
             cover::cover(&mut self.directory, *prefix);
         }
     }
 }
 
-/// Cuts `rows` between /16s, into as many stretches as are worth it.
+/// Cuts `rows` between /16s, into stretches of a segment each.
 fn stretches(rows: &[Row<u32>]) -> Vec<&[Row<u32>]> {
-    let parts = parallel::parts(rows.len()).min(STRETCHES);
+    let count = parts(rows.len());
     let mut rest = rows;
-    let mut stretches = Vec::with_capacity(parts);
-    for left in (1..=parts).rev() {
+    let mut stretches = Vec::with_capacity(count);
+    for left in (1..=count).rev() {
         let aim = rest.len() / left;
         let cut = match rest.get(aim) {
             Some(row) if left > 1 => rest.partition_point(|r| r.bits() >> 16 < row.bits() >> 16),
@@ -144,15 +142,15 @@ fn stretches(rows: &[Row<u32>]) -> Vec<&[Row<u32>]> {
 impl Stretch {
     fn build(rows: &[Row<u32>], longest: usize) -> Self {
         let mut stretch = Self {
-            draft: Draft::after(1),
+            arena: Arena::empty(),
             nodes: Vec::new(),
             short: Vec::new(),
         };
-        stretch.draft.reserve(rows.len() / 4);
         let mut leaves = Vec::with_capacity(256);
         for of_node in rows.chunk_by(|a, b| a.bits() >> 16 == b.bits() >> 16) {
             stretch.node(of_node, longest, &mut leaves);
         }
+        stretch.arena.finish();
         stretch
     }
 
@@ -168,7 +166,7 @@ impl Stretch {
         leaves.clear();
         fill(rows, leaves);
         let touched = leaves.iter().map(|(net, _)| *net).collect();
-        let placed = node::place(touched, leaves, longest, &mut self.draft);
+        let placed = node::place(touched, leaves, longest, &mut self.arena);
         self.nodes.push((index, placed, touched));
     }
 }

@@ -53,17 +53,6 @@ impl Directory {
         &mut Arc::make_mut(page)[index % SLOTS]
     }
 
-    /// The slots that are wanted, to change them. Only their pages become this version's own.
-    pub(super) fn wanted(
-        &mut self,
-        is_wanted: impl Fn(&Slot) -> bool + Copy,
-    ) -> impl Iterator<Item = &mut Slot> {
-        let pages = Arc::make_mut(&mut self.pages).iter_mut();
-        let pages = pages.filter(move |page| page.iter().any(is_wanted));
-        let slots = pages.flat_map(Arc::make_mut);
-        slots.filter(move |slot| is_wanted(slot))
-    }
-
     /// Heap bytes, those shared with other versions included.
     pub(super) fn bytes(&self) -> usize {
         let mut pages: Vec<_> = self.pages.iter().map(Arc::as_ptr).collect();

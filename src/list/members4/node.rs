@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use super::{
     Table,
-    arena::{self, Arena, Draft},
+    arena::{self, Arena},
     directory::Touched,
     line::{self, BITMAPS, CELLS, EMPTY, FIELD, Line},
 };
@@ -245,8 +245,8 @@ impl Node {
         }
     }
 
-    pub(super) fn push(&self, draft: &mut Draft) -> Reference {
-        draft.push(&self.buckets, self.bitmaps.as_flattened())
+    pub(super) fn push(&self, arena: &mut Arena) -> Reference {
+        arena.push(&self.buckets, self.bitmaps.as_flattened())
     }
 
     /// Lines it takes.
@@ -256,11 +256,16 @@ impl Node {
 
     /// Whether it had better be put together anew, or nothing is left of it.
     pub(super) fn is_unfit(&self, longest: usize) -> bool {
-        let cells: usize = self.buckets.iter().map(Line::count).sum();
-        let is_sparse = self.buckets.len() > 4 && cells < self.buckets.len() * 2;
-        cells == 0
-            || is_sparse
-            || matches!(self.reach, Reach::Whole(_)) && self.length() >= too_long(longest)
+        let enough = match self.buckets.len() {
+            0..=4 => 1,
+            buckets => 2 * buckets,
+        };
+        let mut cells = 0;
+        let is_enough = self.buckets.iter().any(|bucket| {
+            cells += bucket.count();
+            cells >= enough
+        });
+        !is_enough || matches!(self.reach, Reach::Whole(_)) && self.length() >= too_long(longest)
     }
 
     fn place(&self, net: u8) -> (usize, u16) {
@@ -287,7 +292,7 @@ impl Node {
 
     /// Whether anything of a /24 is listed.
     pub(super) fn has(&self, net: u8) -> bool {
-        self.reach.has(net) && has_net(&self.buckets, 0, self.buckets.len(), net)
+        self.reach.has(net) && has_net(&self.buckets, self.buckets.len(), net)
     }
 
     /// Changes what is listed of a /24; whether there was place for it, as there always is for nothing. If not, nothing
@@ -420,7 +425,7 @@ pub(super) fn place(
     touched: Touched,
     leaves: &[(u8, Leaf)],
     longest: usize,
-    draft: &mut Draft,
+    arena: &mut Arena,
 ) -> Placed {
     if leaves.is_empty() {
         return Placed::Node(0);
@@ -434,23 +439,23 @@ pub(super) fn place(
         && let Some(node) = Node::plan(Reach::Whole(touched), leaves)
         && node.length() < too_long(longest)
     {
-        return Placed::Node(node.push(draft));
+        return Placed::Node(node.push(arena));
     }
     let mut table = [0; 16];
     for part in leaves.chunk_by(|a, b| a.0 >> 4 == b.0 >> 4) {
         let number = part[0].0 >> 4;
         // The hash spreads the 16 over the buckets, so there is a plan; a test below tries all.
-        table[usize::from(number)] = push(Reach::Part(number), part, draft).unwrap_or(0);
+        table[usize::from(number)] = push(Reach::Part(number), part, arena).unwrap_or(0);
     }
     Placed::Split(table)
 }
 
 /// Puts `leaves` into one node, if they fit.
-pub(super) fn push(reach: Reach, leaves: &[(u8, Leaf)], draft: &mut Draft) -> Option<Reference> {
+pub(super) fn push(reach: Reach, leaves: &[(u8, Leaf)], arena: &mut Arena) -> Option<Reference> {
     if leaves.is_empty() {
         return Some(0);
     }
-    Node::plan(reach, leaves).map(|node| node.push(draft))
+    Node::plan(reach, leaves).map(|node| node.push(arena))
 }
 
 /// How leaves fit into so many buckets.
@@ -503,10 +508,10 @@ pub(super) fn is_set(map: &Map, at: u8) -> bool {
     map[usize::from(at) / 64] >> (at % 64) & 1 != 0
 }
 
-/// Whether the node at `start` has anything listed of a /24.
-pub(super) fn has_net(lines: &[Line], start: usize, buckets: usize, net: u8) -> bool {
+/// Whether the node that `lines` start with has anything listed of a /24.
+pub(super) fn has_net(lines: &[Line], buckets: usize, net: u8) -> bool {
     let hash = line::hash(net);
-    let bucket = lines.get(start + line::bucket(hash, buckets));
+    let bucket = lines.get(line::bucket(hash, buckets));
     bucket.is_some_and(|bucket| bucket.cells().any(|cell| same_net(cell, line::tag(hash))))
 }
 

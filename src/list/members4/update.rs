@@ -1,14 +1,17 @@
 //! Nodes of the /16s that a change touches; in them, only the touched /24s are computed anew.
+use std::hint::black_box;
 use std::ops::ControlFlow;
 
 use super::{
-    Members4, Table,
-    arena::{self, Draft},
+    Members4, Table, arena,
     directory::{Slot, Touched},
     node::{self, Leaf, Map, Node, Placed, Reach, set},
 };
 use crate::list::{blocks::Reference, cover, entries::Entries};
 use crate::row::Row;
+
+/// How many /16s are read ahead.
+const AHEAD: u16 = 64;
 
 /// A prefix that appeared or vanished.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,18 +47,19 @@ impl Members4 {
             return Self::build(&rows);
         }
         let mut next = self.clone();
-        let mut draft = next.arena.draft();
-        let mut gone = 0;
-        long.sort_unstable();
+        next.arena.begin();
+        // Two runs: both are in order.
+        long.sort();
+        next.fetch(long.iter().map(|dirty| (dirty.bits >> 16) as u16));
         for dirty in long.chunk_by(|a, b| a.bits >> 16 == b.bits >> 16) {
-            gone += next.edit(dirty, entries, &mut draft);
+            next.edit(dirty, entries);
         }
-        next.arena.append(&draft, gone);
         for prefix in uncovering {
             next.uncover(prefix, entries);
         }
         next.cover(&covering);
-        next.arena.tidy(&mut next.directory, &mut next.tables);
+        next.shift();
+        next.arena.finish();
         next.tables.shrink_to_fit();
         next.split.shrink_to_fit();
         next
@@ -90,31 +94,62 @@ impl Members4 {
         self.tables.get(table?).copied()
     }
 
-    /// Drafts the node of one /16 after `dirty`, the changed prefixes in it, in order; returns how many lines of the
-    /// old one are gone.
-    fn edit(&mut self, dirty: &[Dirty], entries: &Entries<u32>, draft: &mut Draft) -> usize {
-        let Some(first) = dirty.first() else { return 0 };
+    /// Moves the nodes that are due.
+    fn shift(&mut self) {
+        let mut due = self.arena.due();
+        for _ in 0..=u16::MAX {
+            if due == 0 {
+                break;
+            }
+            if self.next.is_multiple_of(AHEAD) {
+                self.fetch((self.next..=u16::MAX).take(AHEAD.into()));
+            }
+            let node = self.directory.get(self.next).node;
+            let moved = if arena::is_split(node) {
+                let table = self.tables[arena::table(node)].iter_mut();
+                table.map(|node| self.arena.shift(node)).sum()
+            } else if arena::buckets(node) > 0 {
+                self.arena
+                    .shift(&mut self.directory.get_mut(self.next).node)
+            } else {
+                0
+            };
+            due = due.saturating_sub(moved);
+            self.next = self.next.wrapping_add(1);
+        }
+    }
+
+    /// Reads the nodes of these /16s, so that the caches are filled by many reads at once.
+    fn fetch(&self, indices: impl Iterator<Item = u16>) {
+        let nodes = indices.map(|index| self.directory.get(index).node);
+        let read = nodes.map(|node| self.arena.at(node).first().map_or(0, |line| line.0[0]));
+        black_box(read.fold(0, |a, b| a ^ b));
+    }
+
+    /// Writes the node of one /16 after `dirty`, the changed prefixes in it, in order.
+    fn edit(&mut self, dirty: &[Dirty], entries: &Entries<u32>) {
+        let Some(first) = dirty.first() else { return };
         let index = (first.bits >> 16) as u16;
         let slot = self.directory.get(index);
         let longest = node::longest(entries.len());
         let mut change = Change::new(dirty, entries);
-        let mut gone = 0;
         let (placed, touched) = if let Some(mut table) = self.table(slot.node) {
             for (reference, number) in table.iter_mut().zip(0..) {
                 let reach = Reach::Part(number);
                 if change.nets(reach).next().is_some() {
                     let node = Node::load(reach, *reference, &self.arena);
-                    gone += length(&node, *reference);
+                    self.arena.forget(*reference, node.length());
                     *reference = match change.apply(node, reach, longest) {
-                        Changed::Node(node) => node.push(draft),
-                        Changed::Leaves(leaves) => node::push(reach, &leaves, draft).unwrap_or(0),
+                        Changed::Node(node) => node.push(&mut self.arena),
+                        Changed::Leaves(leaves) => {
+                            node::push(reach, &leaves, &mut self.arena).unwrap_or(0)
+                        }
                     };
                 }
             }
             let touched = change.touched(slot.touched, |net| {
                 let node = table[usize::from(net >> 4)];
-                let (lines, start) = draft.place(node).unwrap_or_else(|| self.arena.place(node));
-                node::has_net(lines, start, arena::buckets(node), net)
+                node::has_net(self.arena.at(node), arena::buckets(node), net)
             });
             let placed = if table == [0; 16] {
                 Placed::Node(0)
@@ -125,31 +160,22 @@ impl Members4 {
         } else {
             let reach = Reach::Whole(slot.touched);
             let node = Node::load(reach, slot.node, &self.arena);
-            gone = length(&node, slot.node);
+            self.arena.forget(slot.node, node.length());
             match change.apply(node, reach, longest) {
                 Changed::Node(node) => {
                     let touched = change.touched(slot.touched, |net| node.has(net));
-                    (Placed::Node(node.push(draft)), touched)
+                    (Placed::Node(node.push(&mut self.arena)), touched)
                 }
                 Changed::Leaves(leaves) => {
                     let touched = leaves.iter().map(|(net, _)| *net).collect();
                     let is_covered = slot.is_covered();
                     let looked_for = if is_covered { Touched::ALL } else { touched };
-                    (node::place(looked_for, &leaves, longest, draft), touched)
+                    let placed = node::place(looked_for, &leaves, longest, &mut self.arena);
+                    (placed, touched)
                 }
             }
         };
         self.place(index, placed, touched);
-        gone
-    }
-}
-
-/// Lines of a loaded node; none where there was none.
-fn length(node: &Node, reference: Reference) -> usize {
-    if arena::buckets(reference) == 0 {
-        0
-    } else {
-        node.length()
     }
 }
 

@@ -12,7 +12,7 @@ use super::{
     lines::{Lines, PAGE, Shape, Tally, Writable, places},
     planes::Planes,
 };
-use crate::list::blocks::{Blocks, Placed};
+use crate::list::blocks::{Blocks, Edit, Placed};
 use crate::row::Row;
 
 /// Cells in use per hundred when a table is built; the rest is for updates and for lines that fill unevenly.
@@ -97,15 +97,21 @@ impl Fresh {
     fn finish(self, most: usize, lengths: Lengths) -> Lines {
         let count = self.lines.len() / PAGE;
         let mut pages = Blocks::empty(count, &[Line::EMPTY; PAGE]);
+        let shape = self.shape();
         let placed = (0..count).map(|page| Placed {
             index: page,
             flags: 0,
             offset: page * PAGE,
         });
-        pages.append(&self.lines, &placed.collect::<Vec<_>>());
+        let edit = Edit {
+            blocks: placed.collect(),
+            elements: self.lines,
+            removed: Vec::new(),
+        };
+        pages.replace(&edit, |_| PAGE);
         Lines {
             pages,
-            shape: self.shape(),
+            shape,
             // From here on.
             tally: Tally {
                 cells: self.tally.cells,

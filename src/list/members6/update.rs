@@ -118,10 +118,12 @@ impl Writable for Changed<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::{
         Entry,
-        list::members6::{LONG, lines::tests},
+        list::members6::{LONG, MIDDLE, lines::tests},
         prefix::PrefixBits,
         row::Row,
     };
@@ -152,5 +154,18 @@ mod tests {
         }
         let after = tests::count(&lines, Line::was_passed);
         assert!(lost > 20 && after < before + 64, "{lost} {before} {after}");
+    }
+
+    #[test]
+    fn a_table_that_no_change_is_for_is_shared() {
+        let listed: Vec<_> = (0..2000)
+            .map(|site: u128| (0x2002 << 112 | site << 88, 40))
+            .collect();
+        let entries = entries(&listed);
+        let lines = Lines::build(&listed, MIDDLE);
+        let next = lines.update(&[(0x2002 << 112, 48)], &[], &entries);
+        assert!(Arc::ptr_eq(&lines.pages.directory, &next.pages.directory));
+        let next = lines.update(&[(0x2003 << 112, 40)], &[], &entries);
+        assert!(!Arc::ptr_eq(&lines.pages.directory, &next.pages.directory));
     }
 }

@@ -102,7 +102,8 @@ fn family<A: Family>(options: &Options, output: &mut Output, candidates: &[Candi
         .filter(|size| **size <= 1_000_000)
         .max()
     {
-        updates::churn::<A>(size);
+        updates::churn::<A>(size, 10_000, 10);
+        updates::churn::<A>(size, 100, 1_000);
         decisions::compare::<A>(output, size);
         if A::WIDTH == 32 {
             swaps::compare(size);

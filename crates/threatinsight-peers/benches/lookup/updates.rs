@@ -15,9 +15,6 @@ use crate::options::Options;
 const NOW: Timestamp = Timestamp(0);
 const LATER: Timestamp = Timestamp(1);
 const CHANGES: [usize; 5] = [1, 10, 100, 1_000, 10_000];
-const UPDATES: usize = 10_000;
-/// What goes, and what comes, in each of them.
-const CHURN: usize = 10;
 
 /// One table: a single addition, then as many removals as additions, then an expiry.
 pub(crate) fn compare<A: Family>(options: &Options, output: &mut Output) {
@@ -112,40 +109,47 @@ fn update<A: Family>(output: &mut Output, size: usize) {
     report("1000 expire", "expire", ms, grown);
 }
 
-/// Whether a list grows, or drifts from what a compile would give, when it is updated again and again.
-pub(crate) fn churn<A: Family>(size: usize) {
+/// What updates cost that follow each other, whether the list grows, and whether it drifts from what a compile would give.
+pub(crate) fn churn<A: Family>(size: usize, updates: usize, changes: usize) {
     let mut listed = A::list(size + size / 10);
     let mut others = VecDeque::from(listed.split_off(size));
     let compiled = |listed: &[(A, u8)]| List::compile(&[A::feed(listed)], NOW).unwrap();
+    let full = median_of(7, || compiled(&listed));
     let mut list = compiled(&listed);
-    let (mut random, mut most, mut times) = (Random::new(7), 0, Vec::new());
-    for _ in 0..UPDATES {
-        let out: Vec<_> = (0..CHURN)
+    let (mut random, mut most, mut growth, mut times) = (Random::new(7), 0, 0.0_f64, Vec::new());
+    for _ in 0..updates {
+        let out: Vec<_> = (0..changes)
             .map(|_| listed.swap_remove(random.below(listed.len() as u64) as usize))
             .collect();
-        let new: Vec<_> = others.drain(..CHURN).collect();
+        let new: Vec<_> = others.drain(..changes).collect();
         let (removals, additions) = (removals(&out), additions(&new));
         let delta = Delta {
             removals: &removals,
             additions: &additions,
         };
-        times.push(once(|| list = list.update(&delta, NOW).unwrap()));
+        let mut next = None;
+        let ((), grown) =
+            kept(|| times.push(once(|| next = Some(list.update(&delta, NOW).unwrap()))));
+        growth = growth.max(grown as f64 / list.bytes() as f64);
+        list = next.unwrap();
         most = most.max(list.bytes());
         listed.extend(new);
         others.extend(out);
     }
     let compiled = compiled(&listed);
-    assert_eq!(list.digest(), compiled.digest(), "after {UPDATES} updates");
+    assert_eq!(list.digest(), compiled.digest(), "after {updates} updates");
     let of_compiled = |bytes: usize| bytes as f64 / compiled.bytes() as f64;
     let longest = times.iter().copied().fold(0.0, f64::max);
+    let median = median(times);
     println!(
-        "\n# {}, {size} prefixes, {UPDATES} updates of {CHURN} out, {CHURN} in",
+        "\n# {}, {size} prefixes, {updates} updates of {changes} out, {changes} in",
         A::NAME
     );
     println!(
-        "median {:.3} ms, longest {longest:.3} ms; at most {:.2}, at the end {:.2} of the bytes of \
-         a compile, with the same digest",
-        median(times),
+        "median {median:.3} ms, 1/{:.0} of a compile, longest {longest:.3} ms; the memory grows by at most {:.2}%; \
+         at most {:.2}, at the end {:.2} of the bytes of a compile, with the same digest",
+        full / median,
+        growth * 1e2,
         of_compiled(most),
         of_compiled(list.bytes())
     );
