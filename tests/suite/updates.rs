@@ -763,6 +763,43 @@ fn memory_goes_with_the_networks_that_go() {
     }
 }
 
+/// Each of the prefixes that are added is told from those that are there one level above the one before.
+#[test]
+fn a_crowd_is_written_once_however_many_nodes_are_put_above_it() {
+    let crowd = |site: u128| (0x2000 + site) << 112 | 0x0001_0203_0405_0607_0809_0a0b_0c00;
+    let prefix = |bits, length| Prefix::new(Ipv6Addr::from_bits(bits).into(), length).unwrap();
+    let mut feeds: Vec<_> = (0..300)
+        .map(|n| Feed::new(format!("feed {n:03}")))
+        .collect();
+    for feed in &mut feeds {
+        feed.extend((0..20).map(|site| Entry::new(prefix(crowd(site), 120))));
+    }
+    let mut hosts = Feed::new("hosts");
+    hosts.extend((0..20).map(|site| Entry::new(prefix(crowd(site) | 1 << 9, 128))));
+    feeds.push(hosts);
+    let list = List::compile(&feeds, Timestamp(0)).unwrap();
+    let levels = |site| {
+        (17..114)
+            .step_by(4)
+            .map(move |bit| crowd(site) ^ 1 << (127 - bit))
+    };
+    let added = (0..20).flat_map(levels);
+    let additions: Vec<_> = added
+        .map(|bits| ("hosts", Entry::new(prefix(bits, 128))))
+        .collect();
+    let delta = Delta {
+        removals: &[],
+        additions: &additions,
+    };
+    let next = list.update(&delta, Timestamp(0)).unwrap();
+    let hosts = additions.iter().map(|(_, entry)| *entry);
+    feeds.last_mut().unwrap().extend(hosts);
+    let scratch = List::compile(&feeds, Timestamp(0)).unwrap();
+    assert!(next.listings().eq(scratch.listings()));
+    let (bytes, least) = (next.bytes(), scratch.bytes());
+    assert!(bytes < 2 * least, "{bytes} of {least}");
+}
+
 /// A list that is changed so that blocks are left alone in their segments: each update adds something in a place where
 /// nothing changes again, and replaces what the update before it added elsewhere.
 struct Hermits {

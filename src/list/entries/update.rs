@@ -203,9 +203,25 @@ impl Arena {
         done: &mut Changes<'_, A>,
     ) -> Slot {
         let view = View::new(self.at(slot.reference.place()));
-        let mut node = Node::<A>::read(view);
+        let node = Node::<A>::read(view);
         let length = view.length::<A>();
         self.forget(slot.reference.place(), length);
+        let taken = Taken {
+            node,
+            own: None,
+            child: None,
+        };
+        self.changed(taken, changes, done)
+    }
+
+    /// A node that was taken out, after changes.
+    fn changed<A: Bits>(
+        &mut self,
+        taken: Taken<A>,
+        changes: &[Change<A>],
+        done: &mut Changes<'_, A>,
+    ) -> Slot {
+        let node = &taken.node;
         let foreign = changes
             .iter()
             .filter(|c| c.kind == Kind::Add)
@@ -214,9 +230,14 @@ impl Arena {
         if let Some(shared) = foreign
             && shared < node.depth
         {
-            let above = self.above(node, shared, done);
-            return self.update(above, changes, done);
+            let above = self.above(taken, shared, done);
+            return self.changed(above, changes, done);
         }
+        let Taken {
+            mut node,
+            own: taken,
+            mut child,
+        } = taken;
         let reach = node.depth + node.stride;
         let agrees = |row: &Row<A>| node.shared(row) >= node.depth.min(row.length);
         let is_deep = |c: &Change<A>| c.row.length >= reach;
@@ -229,8 +250,8 @@ impl Arena {
             (own, Cow::Owned(deep))
         };
         let before = (done.added, done.removed);
-        if !own.is_empty() {
-            let rows = self.take_leaf(node.own, done);
+        if taken.is_some() || !own.is_empty() {
+            let rows = taken.unwrap_or_else(|| self.take_leaf(node.own, done));
             let merged = done.merge(&rows, &own);
             node.own = self.leaf(&merged);
             (done.scratch, done.spare) = (merged, rows);
@@ -238,8 +259,14 @@ impl Arena {
         let index = |change: &Change<A>| change.row.bits().index(node.depth, node.stride);
         for part in deep.chunk_by(|a, b| index(a) == index(b)) {
             let at = part.first().map_or(0, index);
-            let child = self.update(node.children.get(at), part, done);
-            node.children.set(at, child);
+            let slot = match child.take_if(|(place, _)| *place == at) {
+                Some((_, taken)) => self.changed(*taken, part, done),
+                None => self.update(node.children.get(at), part, done),
+            };
+            node.children.set(at, slot);
+        }
+        if let Some((at, taken)) = child {
+            node.children.set(at, self.changed(*taken, &[], done));
         }
         node.count = node.count + (done.added - before.0) as u32 - (done.removed - before.1) as u32;
         if node.count > COLLAPSE {
@@ -279,27 +306,47 @@ impl Arena {
         self.forget(reference.place(), length);
     }
 
-    /// A node above `node` that branches at bit `shared`, which is above the node's depth.
-    fn above<A: Bits>(&mut self, mut node: Node<A>, shared: u8, done: &mut Changes<'_, A>) -> Slot {
+    /// A node above another that branches at bit `shared`, which is above the other's depth. Neither they nor their own
+    /// rows are written yet: there may be as many nodes above each other as there are changes.
+    fn above<A: Bits>(
+        &mut self,
+        mut taken: Taken<A>,
+        shared: u8,
+        done: &mut Changes<'_, A>,
+    ) -> Taken<A> {
+        let node = &mut taken.node;
         let stride = (node.depth - shared).min(4);
-        let count = node.count;
         let reach = shared + stride;
-        let own = self.take_leaf(node.own, done);
+        let own = taken.own.take();
+        let own = own.unwrap_or_else(|| self.take_leaf(node.own, done));
         let (own, kept): (Vec<_>, Vec<_>) = own.iter().partition(|row| row.length < reach);
-        node.own = self.leaf(&kept);
-        node.count -= own.len() as u32;
-        let mut children = Children::default();
-        children.set(node.origin.index(shared, stride), self.node(&node));
-        let own = self.leaf(&own);
-        self.node(&Node {
+        let above = Node {
             origin: node.origin.masked(shared),
             depth: shared,
             stride,
-            count,
-            own,
-            children,
-        })
+            count: node.count,
+            own: Slot::NONE,
+            children: Children::default(),
+        };
+        node.own = Slot::NONE;
+        node.count -= own.len() as u32;
+        let at = node.origin.index(shared, stride);
+        taken.own = Some(kept);
+        Taken {
+            node: above,
+            own: Some(own),
+            child: Some((at, Box::new(taken))),
+        }
     }
+}
+
+/// A node taken out of the arena, and what of it is not there either.
+struct Taken<A: Bits> {
+    node: Node<A>,
+    /// The rows of its own leaf.
+    own: Option<Vec<Row<A>>>,
+    /// A child and its number.
+    child: Option<(usize, Box<Self>)>,
 }
 
 impl<A: Bits> Node<A> {
