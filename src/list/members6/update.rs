@@ -15,6 +15,9 @@ use crate::list::entries::Entries;
 /// Passers by that may be lost before a new table is built: at most 64 lines seem passed then that are not.
 const LOST: usize = 64 * line::MOST as usize;
 
+/// A table is built anew when of so many cells that it may have in use it has less than one, and it has as many pages.
+const SPARSE: usize = 8;
+
 impl Members6 {
     /// These members after prefixes appeared or vanished; `entries` are those after the change.
     pub(crate) fn update(
@@ -52,7 +55,8 @@ impl Lines {
             changed.tally.cells <= self.most && changed.tally.longest <= LONGEST
         });
         let tally = changed.tally;
-        if !fits || tally.lost > LOST {
+        let is_sparse = tally.cells < self.most / SPARSE && self.pages.directory.len() > SPARSE;
+        if !fits || is_sparse || tally.lost > LOST {
             let mut prefixes: Vec<_> = entries.iter().map(|row| (row.bits(), row.length)).collect();
             prefixes.dedup();
             return Self::build(&prefixes, self.lengths.clone());
@@ -154,6 +158,26 @@ mod tests {
         }
         let after = tests::count(&lines, Line::was_passed);
         assert!(lost > 20 && after < before + 64, "{lost} {before} {after}");
+    }
+
+    #[test]
+    fn a_table_shrinks_with_its_list() {
+        let mut listed: Vec<_> = (0..20_000)
+            .map(|site: u128| (0x2002 << 112 | site << 80, 48))
+            .collect();
+        let mut lines = Lines::build(&listed, LONG);
+        let before = lines.bytes();
+        let mut rebuilt = 0;
+        while !listed.is_empty() {
+            let gone = listed.split_off(listed.len().saturating_sub(50));
+            let next = lines.update(&[], &gone, &entries(&listed));
+            rebuilt += usize::from(next.shape.count < lines.shape.count);
+            lines = next;
+            assert!(listed.iter().all(|(bits, _)| lines.contain(*bits, 48)));
+            assert!(!gone.iter().any(|(bits, _)| lines.contain(*bits, 48)));
+        }
+        assert!(lines.bytes() < before / 50, "{} of {before}", lines.bytes());
+        assert!((2..=4).contains(&rebuilt), "{rebuilt}");
     }
 
     #[test]
