@@ -25,7 +25,7 @@ use std::time::Duration;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions, install_default_drivers};
 use sqlx::migrate::Migrator;
-use sqlx::{AnyConnection, AnyPool, ConnectOptions as _, Executor as _};
+use sqlx::{AnyConnection, AnyPool, ConnectOptions as _, Connection as _, Executor as _};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -83,6 +83,7 @@ impl Store {
                 // A server may have hung up; a file does not.
                 .test_before_acquire(dialect == Dialect::Postgres)
                 .after_connect(move |connection, _| Box::pin(settle(dialect, connection)))
+                .after_release(move |connection, _| Box::pin(is_settled(dialect, connection)))
         };
         let writer = match pool(writers).connect_with(options.clone()).await {
             Ok(writer) => writer,
@@ -147,6 +148,20 @@ async fn settle(dialect: Dialect, connection: &mut AnyConnection) -> sqlx::Resul
     connection.execute(settings).await.map(drop)
 }
 
+/// Whether a connection may be used again. A full disk has SQLite roll back a transaction by
+/// itself; `sqlx` then takes it for open, and what follows for nested in it: it would be reported as
+/// stored, and never be.
+async fn is_settled(dialect: Dialect, connection: &mut AnyConnection) -> sqlx::Result<bool> {
+    match dialect {
+        Dialect::Sqlite => {
+            // A rollback may be under way.
+            connection.ping().await?;
+            Ok(!connection.is_in_transaction())
+        }
+        Dialect::Postgres => Ok(true),
+    }
+}
+
 /// Brings the schema up to date, which may take its time with a large log.
 async fn migrate(dialect: Dialect, pool: &AnyPool) -> Result<(), StoreError> {
     let failed = failed("migrating");
@@ -198,4 +213,43 @@ pub(crate) fn database_file(directory: &Path) -> PathBuf {
 /// What a query was doing when it failed.
 pub(crate) fn failed(doing: &'static str) -> impl Fn(sqlx::Error) -> StoreError {
     move |error| StoreError::database(doing, error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Moment;
+
+    fn feed(bytes: usize) -> [Change; 1] {
+        [Change::PutFeed(StoredFeed {
+            name: "scanners".to_owned(),
+            body: vec![b'#'; bytes],
+            since: Vec::new(),
+            revision: 0,
+            created: Moment(0),
+            updated: Moment(0),
+        })]
+    }
+
+    #[tokio::test]
+    async fn what_is_stored_after_the_store_was_full_stays_stored() {
+        let directory = tempfile::tempdir().unwrap();
+        let location = Location::Directory(directory.path().to_owned());
+        let store = Store::open(&location).await.unwrap();
+        let (full, roomy) = (
+            "PRAGMA max_page_count = 1",
+            "PRAGMA max_page_count = 1000000",
+        );
+        for revision in 0..3 {
+            store.writer.execute(full).await.unwrap();
+            let error = store.commit(revision, &feed(1 << 20), &[]).await;
+            let error = error.unwrap_err().to_string();
+            assert!(error.contains("database or disk is full"), "{error}");
+            store.writer.execute(roomy).await.unwrap();
+            let conflict = store.commit(revision + 1, &feed(1), &[]).await;
+            assert!(conflict.unwrap_err().is_conflict());
+            let stored = store.commit(revision, &feed(1), &[]).await.unwrap();
+            assert_eq!(store.revision().await.unwrap(), stored);
+        }
+    }
 }
