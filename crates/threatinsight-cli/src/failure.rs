@@ -20,6 +20,8 @@ pub(crate) enum Failure {
     Compile(CompileError),
     /// Standard output cannot be written.
     Output(io::Error),
+    /// Nor can it be here, where somebody has to read it: a token is shown once.
+    Unread(io::Error),
 }
 
 impl Failure {
@@ -37,7 +39,9 @@ impl Failure {
 
     pub(crate) fn status(&self) -> ExitCode {
         match self {
-            Self::Input { .. } | Self::Compile(_) | Self::Output(_) => ExitCode::from(1),
+            Self::Input { .. } | Self::Compile(_) | Self::Output(_) | Self::Unread(_) => {
+                ExitCode::from(1)
+            }
             Self::Usage(_) => ExitCode::from(2),
         }
     }
@@ -49,7 +53,9 @@ impl fmt::Display for Failure {
             Self::Usage(reason) => f.write_str(reason),
             Self::Input { place, reason } => write!(f, "{place}: {reason}"),
             Self::Compile(error) => error.fmt(f),
-            Self::Output(error) => write!(f, "standard output: {}", SystemReason(error)),
+            Self::Output(error) | Self::Unread(error) => {
+                write!(f, "standard output: {}", SystemReason(error))
+            }
         }
     }
 }

@@ -286,7 +286,7 @@ async fn serve(options: Options) -> Result<(), Failure> {
         let revoked = service.revoke_administrator_token().await;
         service.stop().await;
         revoked.map_err(|error| Failure::input("serve", error))?;
-        return Err(Failure::Output(error));
+        return Err(Failure::Unread(error));
     }
     tokio::select! {
         _ = terminate.recv() => {}

@@ -70,7 +70,11 @@ impl TokenCommand {
                     scopes
                 };
                 let token = tokens.create(name, scopes).await.map_err(failed)?;
-                writeln!(io::stdout().lock(), "{token}").map_err(Failure::Output)
+                if let Err(error) = writeln!(io::stdout().lock(), "{token}") {
+                    tokens.discard(&token).await.map_err(failed)?;
+                    return Err(Failure::Unread(error));
+                }
+                Ok(())
             }
             Self::List { .. } => {
                 let mut output = io::stdout().lock();

@@ -108,6 +108,15 @@ impl Tokens {
     pub async fn revoke(&self, id: &str) -> Result<bool, ServiceError> {
         Ok(self.0.delete_token(id).await?)
     }
+
+    /// Revokes the token that [`Tokens::create`] returned: if it could not be shown, nobody has it.
+    ///
+    /// # Errors
+    ///
+    /// When the store does not answer.
+    pub async fn discard(&self, token: &str) -> Result<(), ServiceError> {
+        Ok(revoke(&self.0, token).await?)
+    }
 }
 
 /// Makes a token and stores what is needed to know it again.

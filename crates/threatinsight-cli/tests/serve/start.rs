@@ -38,15 +38,22 @@ fn the_first_start_shows_a_token_and_the_second_does_not() {
 #[test]
 fn a_token_that_could_not_be_shown_is_not_the_one_that_is_made() {
     let data = TempDir::new().unwrap();
-    let mut unheard = command();
-    serve(&mut unheard, data.path());
     let full = File::options().write(true).open("/dev/full").unwrap();
-    let output = unheard.stdout(full).output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    assert_eq!(
-        String::from_utf8(output.stderr).unwrap(),
-        "threatinsight: standard output: no space left on device\n"
-    );
+    let (unread, pipe) = std::io::pipe().unwrap();
+    drop(unread);
+    for (output, reason) in [
+        (Stdio::from(full), "no space left on device"),
+        (Stdio::from(pipe), "broken pipe"),
+    ] {
+        let mut unheard = command();
+        serve(&mut unheard, data.path());
+        let output = unheard.stdout(output).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{reason}");
+        assert_eq!(
+            String::from_utf8(output.stderr).unwrap(),
+            format!("threatinsight: standard output: {reason}\n")
+        );
+    }
     let mut list = command();
     list.args(["token", "list", "--data"]).arg(data.path());
     assert_eq!(list.output().unwrap().stdout, b"");
@@ -55,6 +62,33 @@ fn a_token_that_could_not_be_shown_is_not_the_one_that_is_made() {
     let token = shown_token(&mut server);
     let url = format!("{}{CONFIGURATION}", server.url);
     assert_eq!(ask(&agent(), "GET", &url, &token, "").unwrap().0, 200);
+}
+
+#[test]
+fn a_token_that_could_not_be_printed_is_not_kept() {
+    let data = TempDir::new().unwrap();
+    let token = |arguments: &[&str]| {
+        let mut token = command();
+        token.arg("token").args(arguments);
+        token.arg("--data").arg(data.path());
+        token
+    };
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let (unread, pipe) = std::io::pipe().unwrap();
+    drop(unread);
+    for (output, reason) in [
+        (Stdio::from(full), "no space left on device"),
+        (Stdio::from(pipe), "broken pipe"),
+    ] {
+        let mut create = token(&["create", "--name", "lost"]);
+        let output = create.stdout(output).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{reason}");
+        assert_eq!(
+            String::from_utf8(output.stderr).unwrap(),
+            format!("threatinsight: standard output: {reason}\n")
+        );
+    }
+    assert_eq!(token(&["list"]).output().unwrap().stdout, b"");
 }
 
 #[test]
