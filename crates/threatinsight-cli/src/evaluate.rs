@@ -118,10 +118,11 @@ impl Judge<'_> {
         match self.form {
             Form::Plain => {
                 // A chain comes from clients: it must not write columns, nor to a terminal.
-                let shown = chain
-                    .iter()
-                    .map(|b| if b.is_ascii_control() { b'?' } else { *b });
-                answers.extend(shown);
+                for chunk in chain.utf8_chunks() {
+                    let shown = chunk.valid().replace(char::is_control, "?");
+                    answers.extend(shown.as_bytes());
+                    answers.extend(chunk.invalid());
+                }
                 write!(answers, "\t{}\t{}\t", decision.verdict, decision.reason())
                     .and_then(|()| match decision.client {
                         Some(client) => writeln!(answers, "{client}"),

@@ -248,12 +248,14 @@ fn a_thousand_hops_and_a_megabyte_of_garbage_are_one_line() {
 
 #[test]
 fn a_chain_cannot_write_columns_of_its_own() {
-    let forged = b"x\tallow\tnot-listed\t9.9.9.9, 198.51.100.7\n\x1b[2J, 198.51.100.7\n";
-    let output = sandbox().pipe("evaluate --feed scanners.jsonl", forged);
+    // U+009B begins what ESC and `[` do.
+    let forged = "x\tallow\tnot-listed\t9.9.9.9, 198.51.100.7\n\
+                  \u{1b}[2J, \u{9b}2J, 198.51.100.7\n";
+    let output = sandbox().pipe("evaluate --feed scanners.jsonl", forged.as_bytes());
     assert_eq!(
         output.done(),
         "x?allow?not-listed?9.9.9.9, 198.51.100.7\tblock\tlisted\t198.51.100.7\n\
-         ?[2J, 198.51.100.7\tblock\tlisted\t198.51.100.7\n"
+         ?[2J, ?2J, 198.51.100.7\tblock\tlisted\t198.51.100.7\n"
     );
 }
 
