@@ -1,8 +1,7 @@
 //! `threatinsight explain`: the full account of one verdict.
 
-use std::env;
 use std::ffi::OsString;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 use clap::Args;
@@ -11,7 +10,7 @@ use threatinsight::{Chain, Explanation, Request, Verdict};
 use crate::failure::Failure;
 use crate::inputs::{ActionName, Inputs, KindName};
 use crate::lines::{Lines, each_block};
-use crate::output::json_line;
+use crate::output::{is_coloured, json_line};
 use crate::source::Source;
 
 /// Explain the verdict on one request chain
@@ -59,7 +58,7 @@ impl Explain {
         let mut output = io::stdout().lock();
         if self.json {
             json_line(&mut output, &explanation)?;
-        } else if output.is_terminal() && no_color_is_unset() {
+        } else if is_coloured(&output) {
             write!(output, "{}", coloured(&explanation)).map_err(Failure::Output)?;
         } else {
             write!(output, "{explanation}").map_err(Failure::Output)?;
@@ -86,11 +85,6 @@ fn only_line() -> Result<Vec<u8>, Failure> {
     )?;
     lines.finish(&mut keep)?;
     only.ok_or_else(|| Failure::input(&source, "nothing to read, expected one chain"))
-}
-
-/// <https://no-color.org>: set and not empty turns colour off.
-fn no_color_is_unset() -> bool {
-    env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// The tree with its first word, the verdict, in colour.

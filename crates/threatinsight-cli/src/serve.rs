@@ -20,6 +20,7 @@ use tracing_subscriber::EnvFilter;
 use crate::failure::Failure;
 use crate::feed_argument::{self, FeedArgument};
 use crate::inputs::AdmissionName;
+use crate::output::is_coloured;
 use crate::source::Source;
 
 /// Names an administrator token for this run.
@@ -29,7 +30,8 @@ const ADMINISTRATOR_TOKEN: &str = "THREATINSIGHT_ADMIN_TOKEN";
 ///
 /// The first start prints one administrator token, once. With `THREATINSIGHT_ADMIN_TOKEN` in the
 /// environment, 20 to 8,192 characters of printable ASCII, that is an administrator token for this
-/// run, and nothing is printed.
+/// run, and none is printed. The log is on standard error: warnings, and with `RUST_LOG=info` a line
+/// for every request.
 #[derive(Args)]
 pub(crate) struct Serve {
     /// Where the API listens
@@ -206,6 +208,7 @@ impl Serve {
         tracing_subscriber::fmt()
             .with_env_filter(filter)
             .with_writer(io::stderr)
+            .with_ansi(is_coloured(&io::stderr()))
             .init();
         let options = self.options()?;
         let runtime = runtime()?;

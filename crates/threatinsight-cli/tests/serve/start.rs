@@ -92,6 +92,21 @@ fn a_token_that_could_not_be_printed_is_not_kept() {
 }
 
 #[test]
+fn without_a_terminal_the_log_is_not_coloured() {
+    let data = TempDir::new().unwrap();
+    let mut command = command();
+    command.env("RUST_LOG", "info").stderr(Stdio::piped());
+    let mut server = Server::spawn(command, data.path());
+    let url = format!("{}{CONFIGURATION}", server.url);
+    assert_eq!(ask(&agent(), "GET", &url, TOKEN, "").unwrap().0, 401);
+    server.kill();
+    let mut log = String::new();
+    let mut stderr = server.child.stderr.take().unwrap();
+    stderr.read_to_string(&mut log).unwrap();
+    assert!(log.contains(" answered method=\"GET\" "), "{log}");
+}
+
+#[test]
 fn a_token_in_the_environment_may_end_its_line() {
     let data = TempDir::new().unwrap();
     let mut command = command();
