@@ -51,7 +51,7 @@ pub(crate) struct Inputs {
     #[arg(long, value_name = "RFC3339", value_parser = time::parse)]
     now: Option<Timestamp>,
 
-    /// How many rejected lines make a feed unacceptable
+    /// How many rejected lines a feed may have
     #[arg(long, value_name = "N", default_value_t = ParseOptions::default().max_rejected)]
     max_rejected: usize,
 

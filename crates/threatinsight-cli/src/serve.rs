@@ -58,6 +58,10 @@ pub(crate) struct Serve {
     #[arg(long = "feed", value_name = "[NAME=]FILE", value_parser = OsStringValueParser::new().try_map(FeedArgument::parse))]
     feeds: Vec<FeedArgument>,
 
+    /// How many rejected lines a feed may have
+    #[arg(long, value_name = "N", default_value_t = ParseOptions::default().max_rejected)]
+    max_rejected: usize,
+
     /// Which prefixes feeds may list
     #[arg(long, value_enum, default_value_t = AdmissionName::Guarded)]
     admission: AdmissionName,
@@ -242,6 +246,7 @@ impl Serve {
             feeds: self.feeds.iter().map(feed_file).collect::<Result<_, _>>()?,
             parse: ParseOptions {
                 admission: self.admission.into(),
+                max_rejected: self.max_rejected,
                 ..ParseOptions::default()
             },
             extensions: Extensions {

@@ -30,7 +30,7 @@ enum TokenCommand {
         #[arg(long = "scope", value_name = "SCOPE")]
         scopes: Vec<Scope>,
     },
-    /// Print id, name, scopes and age of every token, with tabs between them
+    /// Print id, name, scopes and date of every token, with tabs between them
     List {
         #[command(flatten)]
         store: StoreArguments,

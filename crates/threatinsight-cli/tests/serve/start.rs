@@ -107,6 +107,22 @@ fn without_a_terminal_the_log_is_not_coloured() {
 }
 
 #[test]
+fn a_feed_may_have_as_many_rejected_lines_as_it_is_told() {
+    let data = TempDir::new().unwrap();
+    let feed = data.path().join("scanners.txt");
+    fs::write(&feed, "203.0.113.0/24\nnonsense\n").unwrap();
+    let store = data.path().join("store");
+    let (status, message) = refused(command(), &store, |command| {
+        command.args(["--max-rejected", "0", "--feed"]).arg(&feed);
+    });
+    assert_eq!(status, Some(1));
+    assert!(message.contains("rejected more than 0 lines"), "{message}");
+    Server::spawn_with(command(), &store, |command| {
+        command.args(["--max-rejected", "1", "--feed"]).arg(&feed);
+    });
+}
+
+#[test]
 fn a_token_in_the_environment_may_end_its_line() {
     let data = TempDir::new().unwrap();
     let mut command = command();
