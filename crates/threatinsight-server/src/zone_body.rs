@@ -154,6 +154,10 @@ impl ZoneBody {
                 "The name may not be longer than {NAME_LIMIT} characters."
             ));
         }
+        // PostgreSQL has no text with it.
+        if name.contains('\0') {
+            return refuse("The name may not contain U+0000.".to_owned());
+        }
         if before.is_some_and(|before| before.head().system && before.head().name != name) {
             return refuse("The name of a system zone cannot be changed.".to_owned());
         }

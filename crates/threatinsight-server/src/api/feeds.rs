@@ -121,6 +121,7 @@ pub(super) async fn read(
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     visit.require(Scope::FeedsRead)?;
+    check_name(&name).map_err(|_| not_found(&name))?;
     if text(&headers, &ACCEPT).is_some_and(|accept| accept.starts_with("text/plain")) {
         let stored = app.control.store().feed(&name).await.map_err(|error| {
             tracing::error!(%error, "a feed could not be read");

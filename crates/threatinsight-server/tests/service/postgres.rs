@@ -80,6 +80,27 @@ fn what_is_stored_in_postgres_is_served_after_a_restart() {
 }
 
 #[test]
+fn what_postgres_cannot_hold_is_refused_or_not_there() {
+    let Some(url) = database("nul") else {
+        return;
+    };
+    let running = Running::with(on(&url));
+    let zone = json!({"type": "IP", "name": "a\u{0}b", "gateways": [{"type": "CIDR", "value": "192.0.2.0/28"}]});
+    assert_eq!(
+        running.post("/api/v1/zones", &zone).refused(),
+        (
+            400,
+            "E0000001".to_owned(),
+            vec!["name: The name may not contain U+0000.".to_owned()]
+        )
+    );
+    let log = running.get("/api/v1/logs?filter=actor.id%20eq%20%22%5Cu0000%22");
+    assert_eq!(log.ok(), json!([]));
+    let feed = running.get_with("/v1/feeds/a%00b", &[("accept", "text/plain")]);
+    assert_eq!(feed.refused().0, 404);
+}
+
+#[test]
 fn the_log_in_postgres_is_cut_by_size_and_by_age() {
     let Some(url) = database("retention") else {
         return;

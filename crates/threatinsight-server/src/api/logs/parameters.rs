@@ -79,6 +79,8 @@ impl Parameters {
         let equalities = filter.flat_map(Filter::necessary_equalities);
         equalities
             .filter_map(|(path, text)| Some((stored_in(path)?, text)))
+            // PostgreSQL has no text with it, and so no event.
+            .filter(|(_, text)| !text.contains('\0'))
             .collect()
     }
 }
