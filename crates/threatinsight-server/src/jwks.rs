@@ -15,7 +15,7 @@ use jsonwebtoken::jwk::{Jwk, JwkSet, KeyOperations, PublicKeyUse};
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::{Mutex, watch};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 use ureq::Agent;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
@@ -44,6 +44,9 @@ const BYTES: u64 = 1 << 20;
 
 /// How long an issuer may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a request waits for keys to be read: a file may be on a server that is gone.
+const WAIT: Duration = Duration::from_secs(10);
 
 /// The keys that were read last.
 #[derive(Debug)]
@@ -109,7 +112,9 @@ impl Keys {
         let (keys, wanted) = (Arc::clone(self), id.to_owned());
         // A client that hangs up does not end the read that others will want.
         let read = tokio::spawn(async move {
-            let mut last = keys.last.lock().await;
+            let Ok(mut last) = timeout(WAIT, keys.last.lock()).await else {
+                return;
+            };
             let rested = last
                 .ended
                 .is_none_or(|ended| ended.elapsed() >= keys.rhythm.pause);
@@ -118,25 +123,26 @@ impl Keys {
                 keys.read(&mut last).await;
             }
         });
-        read.await.ok()?;
+        timeout(WAIT, read).await.ok()?.ok()?;
         self.known(id)
     }
 
     /// Reads keys again as they age, until `stop` says so.
     pub(crate) async fn keep_fresh(self: Arc<Self>, stop: watch::Receiver<bool>) {
+        tokio::select! {
+            () = told(stop) => {}
+            () = self.refresh() => {}
+        }
+    }
+
+    async fn refresh(&self) {
         loop {
             let due = self.last.lock().await.due(self.rhythm);
-            tokio::select! {
-                () = told(stop.clone()) => return,
-                () = sleep_until(due) => {}
-            }
+            sleep_until(due).await;
             let mut last = self.last.lock().await;
             // A token may have had them read meanwhile.
             if last.due(self.rhythm) <= Instant::now() {
-                tokio::select! {
-                    () = told(stop.clone()) => return,
-                    () = self.read(&mut last) => {}
-                }
+                self.read(&mut last).await;
             }
         }
     }

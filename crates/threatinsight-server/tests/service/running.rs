@@ -135,7 +135,7 @@ impl Running {
         Self::at(directory, change)
     }
 
-    fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         if let Some(service) = self.service.take() {
             self.runtime.block_on(service.stop());
         }

@@ -1,9 +1,10 @@
 //! Bearer tokens: signed here with a key made for these tests, verified by the service.
 
 use std::fs;
+use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::http::StatusCode;
@@ -310,6 +311,32 @@ fn invented_key_ids_do_not_become_requests_to_the_issuer() {
     });
     assert_eq!(issuer.asked(), 1);
     assert_eq!(status(&mut running, "k1"), 200);
+}
+
+#[test]
+fn nobody_waits_for_a_file_of_keys_that_does_not_end() {
+    let directory = TempDir::new().unwrap();
+    let file = directory.path().join("jwks.json");
+    fs::write(&file, jwks("k1")).unwrap();
+    let mut running = Running::with(|options| {
+        options.bearers = Some(BearerOptions {
+            jwks_age: Duration::from_secs(1),
+            jwks_pause: Duration::ZERO,
+            ..bearers(JwksSource::File(file.clone()))
+        });
+    });
+    // A pipe that nobody writes to.
+    fs::remove_file(&file).unwrap();
+    let made = Command::new("mkfifo").arg(&file).status().unwrap();
+    assert!(made.success());
+    assert_eq!(status(&mut running, "k2"), 401);
+    assert_eq!(status(&mut running, "k1"), 200);
+    let stopping = Instant::now();
+    running.stop();
+    let took = stopping.elapsed();
+    // The runtime waits for whoever reads it.
+    fs::write(&file, jwks("k2")).unwrap();
+    assert!(took < Duration::from_secs(5), "{took:?}");
 }
 
 #[test]
