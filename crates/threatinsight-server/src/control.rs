@@ -21,8 +21,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use threatinsight::{Engine, Extensions, List, ParseOptions, Policy, Snapshot, Timestamp};
-use tokio::sync::Mutex;
-use tokio::time::sleep;
+use tokio::sync::{Mutex, MutexGuard};
+use tokio::time::{sleep, timeout};
 
 use self::feeds::blocking;
 use crate::clock::Moment;
@@ -35,6 +35,9 @@ use crate::store::{Change, Store};
 
 /// How often a change is decided anew because another instance was faster.
 const ATTEMPTS: usize = 64;
+
+/// How long a change waits for those before it, as for a lock of the store.
+const WAIT: Duration = Duration::from_secs(10);
 
 /// What the service was told at its start about what it enforces.
 #[derive(Clone, Debug)]
@@ -156,6 +159,14 @@ impl Control {
         read(&*self.state.lock().await)
     }
 
+    /// The state, to change it, if the changes before it end in time.
+    async fn changing(&self) -> Result<MutexGuard<'_, State>, Refusal> {
+        timeout(WAIT, self.state.lock()).await.map_err(|_| {
+            tracing::error!("a change is refused: those before it wait for the store");
+            Refusal::new(Code::Unavailable)
+        })
+    }
+
     /// Changes configuration or zones. `decide` may be asked again, about a newer state.
     pub(crate) async fn change<T: Send + 'static>(
         self: &Arc<Self>,
@@ -173,7 +184,7 @@ impl Control {
         &self,
         decide: impl Fn(&State) -> Result<Decided<T>, Refusal>,
     ) -> Result<T, Refusal> {
-        let mut state = self.state.lock().await;
+        let mut state = self.changing().await?;
         for _ in 0..ATTEMPTS {
             let Decided {
                 changes,

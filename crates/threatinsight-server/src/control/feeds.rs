@@ -83,7 +83,7 @@ impl Control {
                 created: update.feed.created,
                 updated: update.feed.updated,
             };
-            let mut state = self.state.lock().await;
+            let mut state = self.changing().await?;
             if !state.has_feeds(&before) {
                 continue;
             }
@@ -125,7 +125,7 @@ impl Control {
                 return Ok(false);
             }
             let list = blocking(move || compile(&feeds, Moment::now().into())).await??;
-            let mut state = self.state.lock().await;
+            let mut state = self.changing().await?;
             if !state.has_feeds(&before) {
                 continue;
             }

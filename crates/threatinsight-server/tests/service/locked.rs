@@ -92,3 +92,21 @@ fn a_stop_does_not_wait_for_a_store_that_takes_nothing() {
     assert_eq!(decisions.status, 200);
     running.stop_in_time();
 }
+
+#[test]
+fn changes_that_wait_behind_others_are_refused_and_not_made_later() {
+    let running = Running::new();
+    let action = || running.get(CONFIGURATION).ok()["action"].clone();
+    let mut lock = lock(&running);
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let answer = running.post(CONFIGURATION, &json!({"action": "block"}));
+                assert_eq!(answer.refused().1, "E0000010");
+            });
+        }
+    });
+    running.block_on(lock.execute("ROLLBACK")).unwrap();
+    thread::sleep(Duration::from_secs(1));
+    assert_eq!(action(), "none");
+}
