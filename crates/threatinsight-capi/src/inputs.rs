@@ -121,13 +121,15 @@ pub unsafe extern "C" fn ti_inputs_feed_file(
         let failed = |error: std::io::Error| Failure::refused(format_args!("{path}: {error}"));
         let mut file = File::open(path).map_err(failed)?;
         let mut parser = FeedParser::new(name, inputs.options);
-        let mut block = vec![0; 1 << 16];
+        let mut block = Vec::new();
         loop {
-            let read = file.read(&mut block).map_err(failed)?;
-            let Some(bytes @ [_, ..]) = block.get(..read) else {
+            block.clear();
+            // Unlike `read`, this goes on after a signal.
+            let mut next = file.by_ref().take(1 << 16);
+            if next.read_to_end(&mut block).map_err(failed)? == 0 {
                 return inputs.take(parser.finish(), path);
-            };
-            if let Err(error) = parser.push(bytes) {
+            }
+            if let Err(error) = parser.push(&block) {
                 return inputs.take(Err(error), path);
             }
         }

@@ -1,9 +1,11 @@
 /* What holds for every caller: misuse is told, a refused input changes nothing, threads may judge
  * while others swap. */
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <threatinsight.h>
 
@@ -223,6 +225,38 @@ static void threads_judge_while_another_swaps(void) {
     ti_inputs_free(audit);
 }
 
+static int feed_pipe[2];
+static pthread_t reader;
+
+static void ignored(int signal) { (void)signal; }
+
+/* Signals between the lines, of a handler without SA_RESTART. */
+static void *write_slowly(void *nothing) {
+    (void)nothing;
+    for (int i = 0; i < 20; i++) {
+        usleep(5000);
+        pthread_kill(reader, SIGUSR1);
+    }
+    HOLDS(write(feed_pipe[1], LENGTH("203.0.113.0/24\n")) == 15);
+    close(feed_pipe[1]);
+    return NULL;
+}
+
+static void a_signal_does_not_end_a_feed(void) {
+    struct sigaction action = {.sa_handler = ignored};
+    HOLDS(sigaction(SIGUSR1, &action, NULL) == 0 && pipe(feed_pipe) == 0);
+    reader = pthread_self();
+    pthread_t writer;
+    HOLDS(pthread_create(&writer, NULL, write_slowly, NULL) == 0);
+    char path[32];
+    snprintf(path, sizeof path, "/dev/fd/%d", feed_pipe[0]);
+    ti_inputs *inputs = ti_inputs_new();
+    HOLDS(ti_inputs_feed_file(inputs, "slow", path) == TI_OK);
+    pthread_join(writer, NULL);
+    close(feed_pipe[0]);
+    ti_inputs_free(inputs);
+}
+
 int main(void) {
     HOLDS(ti_last_error()[0] == '\0');
     ti_inputs *inputs = inputs_of(BLOCK, "203.0.113.0/24\n");
@@ -240,6 +274,7 @@ int main(void) {
     a_policy_replaces_zones_and_what_names_them_at_once();
     entries_expire_with_the_moment_of_compiling();
     threads_judge_while_another_swaps();
+    a_signal_does_not_end_a_feed();
     puts("every law holds");
     return 0;
 }
