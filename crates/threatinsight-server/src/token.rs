@@ -4,6 +4,7 @@
 //! is 178 bits, so that one HMAC is enough: there is nothing to guess that slowness would protect.
 
 use std::fmt;
+use std::io::{self, ErrorKind};
 use std::ops::RangeInclusive;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -57,11 +58,19 @@ impl Tokens {
     ///
     /// Also when the directory has no database.
     pub async fn open_existing(location: &Location) -> Result<Self, ServiceError> {
-        if let Location::Directory(directory) = location
-            && !database_file(directory).is_file()
-        {
-            let expected = "no database, expected the directory of a service";
-            return Err(ServiceError::new(directory.display(), expected));
+        if let Location::Directory(directory) = location {
+            let missing = |error: &io::Error| {
+                matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+            };
+            let is_there = match database_file(directory).metadata() {
+                Ok(metadata) => metadata.is_file(),
+                Err(error) if missing(&error) => false,
+                Err(error) => return Err(ServiceError::new(directory.display(), error)),
+            };
+            if !is_there {
+                let expected = "no database, expected the directory of a service";
+                return Err(ServiceError::new(directory.display(), expected));
+            }
         }
         Self::open(location).await
     }

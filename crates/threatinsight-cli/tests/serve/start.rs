@@ -223,6 +223,17 @@ fn tokens_are_looked_for_only_where_a_store_is() {
 }
 
 #[test]
+fn a_store_that_cannot_be_looked_at_is_not_said_to_be_missing() {
+    let data = TempDir::new().unwrap();
+    // What only its owner may enter is refused alike, but not to the superuser.
+    std::os::unix::fs::symlink("threatinsight.db", data.path().join("threatinsight.db")).unwrap();
+    let mut list = command();
+    let list = list.args(["token", "list", "--data"]).arg(data.path());
+    let said = String::from_utf8(list.output().unwrap().stderr).unwrap();
+    assert!(said.contains("symbolic links"), "{said}");
+}
+
+#[test]
 fn a_store_that_cannot_be_opened_says_why() {
     let data = TempDir::new().unwrap();
     fs::write(
