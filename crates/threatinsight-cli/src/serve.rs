@@ -26,6 +26,9 @@ use crate::source::Source;
 /// Names an administrator token for this run.
 const ADMINISTRATOR_TOKEN: &str = "THREATINSIGHT_ADMIN_TOKEN";
 
+/// What a process gets that writes beyond the limit of a file's size, on Linux and the BSDs.
+const SIGXFSZ: i32 = 25;
+
 /// Run the ThreatInsight API, and decisions for gateways
 ///
 /// The first start prints one administrator token, once. With `THREATINSIGHT_ADMIN_TOKEN` in the
@@ -284,6 +287,10 @@ impl Serve {
 async fn serve(options: Options) -> Result<(), Failure> {
     let mut terminate = signal(SignalKind::terminate()).map_err(Failure::Output)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::Output)?;
+    // A store that may not grow is an error of the store, of which the service need not die.
+    signal(SignalKind::from_raw(SIGXFSZ))
+        .map(drop)
+        .map_err(Failure::Output)?;
     let start = Service::start(options);
     let mut service = tokio::select! {
         service = start => service.map_err(|error| Failure::input("serve", error))?,

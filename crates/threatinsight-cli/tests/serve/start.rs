@@ -3,7 +3,7 @@ use std::fs::{self, File};
 use std::io::{BufRead as _, Read as _};
 use std::net::TcpListener;
 use std::os::unix::ffi::OsStrExt as _;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
@@ -104,6 +104,29 @@ fn without_a_terminal_the_log_is_not_coloured() {
     let mut stderr = server.child.stderr.take().unwrap();
     stderr.read_to_string(&mut log).unwrap();
     assert!(log.contains(" answered method=\"GET\" "), "{log}");
+}
+
+#[test]
+fn a_store_that_may_not_grow_refuses_changes_and_decisions_go_on() {
+    let data = TempDir::new().unwrap();
+    // In units of 512 bytes or a kilobyte, which is room for a few of these feeds.
+    let mut limited = Command::new("sh");
+    let script = "ulimit -f 2000 && exec \"$0\" \"$@\"";
+    limited.args(["-c", script, env!("CARGO_BIN_EXE_threatinsight")]);
+    limited.env("THREATINSIGHT_ADMIN_TOKEN", TOKEN);
+    let server = Server::spawn(limited, data.path());
+    let feed = "203.0.113.0/24 # a comment as long as the others\n".repeat(4_000);
+    let put = |name: usize| {
+        let url = format!("{}/v1/feeds/feed{name}", server.url);
+        ask(&agent(), "PUT", &url, TOKEN, &feed).unwrap().0
+    };
+    let statuses: Vec<u16> = (0..20).map(put).collect();
+    assert!(
+        statuses.contains(&200) && statuses.contains(&503),
+        "{statuses:?}"
+    );
+    let url = format!("{}/v1/authorize", server.url);
+    assert_eq!(ask(&agent(), "GET", &url, TOKEN, "").unwrap().0, 200);
 }
 
 #[test]
