@@ -57,6 +57,8 @@ pub(crate) enum Dialect {
 #[derive(Clone, Debug)]
 pub(crate) struct Store {
     dialect: Dialect,
+    /// SQLite's database.
+    file: Option<PathBuf>,
     readers: AnyPool,
     /// SQLite has one writer at a time: queueing for it here is fairer than polling its lock.
     writer: AnyPool,
@@ -66,9 +68,12 @@ impl Store {
     /// Connects, and brings the schema up to date.
     pub(crate) async fn open(location: &Location) -> Result<Self, StoreError> {
         install_default_drivers();
-        let (dialect, url) = match location {
-            Location::Directory(directory) => (Dialect::Sqlite, sqlite_url(directory)?),
-            Location::Postgres(url) => (Dialect::Postgres, url.clone()),
+        let (dialect, url, file) = match location {
+            Location::Directory(directory) => {
+                let file = std::path::absolute(database_file(directory)).ok();
+                (Dialect::Sqlite, sqlite_url(directory)?, file)
+            }
+            Location::Postgres(url) => (Dialect::Postgres, url.clone(), None),
         };
         let failed = |error| StoreError::database("connecting", error);
         let options = AnyConnectOptions::from_str(&url).map_err(failed)?;
@@ -102,6 +107,7 @@ impl Store {
         let readers = pool(readers).connect_with(options).await.map_err(failed)?;
         Ok(Self {
             dialect,
+            file,
             readers,
             writer,
         })
@@ -109,6 +115,18 @@ impl Store {
 
     pub(crate) const fn dialect(&self) -> Dialect {
         self.dialect
+    }
+
+    /// Refuses to write what would end with the process: the system keeps a file that was removed
+    /// for those who have it open.
+    fn outlasts(&self) -> Result<(), StoreError> {
+        match &self.file {
+            Some(file) if matches!(file.try_exists(), Ok(false)) => {
+                let found = "removed since the start, expected the database";
+                Err(StoreError::content(file.display().to_string(), found))
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// Copies commits from SQLite's write-ahead log into the database every second, until `stop`
@@ -251,5 +269,22 @@ mod tests {
             let stored = store.commit(revision, &feed(1), &[]).await.unwrap();
             assert_eq!(store.revision().await.unwrap(), stored);
         }
+    }
+
+    #[tokio::test]
+    async fn nothing_is_stored_in_a_file_that_was_removed() {
+        let directory = tempfile::tempdir().unwrap();
+        let location = Location::Directory(directory.path().to_owned());
+        let store = Store::open(&location).await.unwrap();
+        store.commit(0, &feed(1), &[]).await.unwrap();
+        std::fs::remove_file(database_file(directory.path())).unwrap();
+        for stored in [
+            store.commit(1, &feed(1), &[]).await.map(drop),
+            store.append_events(&[]).await,
+        ] {
+            let error = stored.unwrap_err().to_string();
+            assert!(error.contains("threatinsight.db: removed"), "{error}");
+        }
+        assert_eq!(store.revision().await.unwrap(), 1);
     }
 }

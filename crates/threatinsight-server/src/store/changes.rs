@@ -28,6 +28,7 @@ impl Store {
         changes: &[Change],
         events: &[LogEvent],
     ) -> Result<i64, StoreError> {
+        self.outlasts()?;
         let mut transaction = self.writer.begin().await.map_err(failed(STORING))?;
         let next = revision + 1;
         let taken = sqlx::query("UPDATE position SET revision = $1 WHERE id = 1 AND revision = $2")

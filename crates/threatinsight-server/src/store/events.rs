@@ -49,6 +49,7 @@ const READING: &str = "reading events";
 impl Store {
     /// Writes `events` in one transaction.
     pub(crate) async fn append_events(&self, events: &[LogEvent]) -> Result<(), StoreError> {
+        self.outlasts()?;
         let mut transaction = self.writer.begin().await.map_err(failed(WRITING))?;
         Self::append(&mut transaction, events).await?;
         transaction.commit().await.map_err(failed(WRITING))
