@@ -168,10 +168,11 @@ impl<T: Copy, const OFFSET_BITS: u32> Arena<T, OFFSET_BITS> {
         self.added(start)
     }
 
-    /// Begins a version that follows this one, of about so many elements if that has none.
+    /// Begins a version that follows this one, which will write about so many elements.
     pub(crate) fn begin(&mut self, elements: usize) {
         self.number = self.free_from(1);
         self.cut = (self.referred().max(elements) / CUTS).clamp(SHORT, Self::LONGEST);
+        self.open.reserve(elements.min(self.cut + BLOCK));
         (self.written, self.ended, self.forgotten) = (0, 0, 0);
     }
 

@@ -20,8 +20,6 @@ use crate::row::Row;
 
 /// About how many words a change writes, its leaf and its share of the nodes.
 const EACH: usize = 64;
-/// The most words that an update makes room for before it needs them.
-const ROOM: usize = 1 << 20;
 
 /// What to do with a row.
 #[derive(Clone, Copy, Debug)]
@@ -84,8 +82,7 @@ impl<A: Bits> Entries<A> {
         } else {
             Self::build(&self.iter().collect::<Vec<_>>())
         };
-        next.arena.begin(0);
-        next.arena.reserve((changes.len() * EACH).min(ROOM));
+        next.arena.begin(changes.len() * EACH);
         next.change(changes, &mut done);
         next.count = next.count + done.added - done.removed;
         let best = directory(next.count);

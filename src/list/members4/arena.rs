@@ -10,6 +10,8 @@ use crate::list::{
     blocks::Reference,
 };
 
+/// About how many lines a change writes.
+const EACH: usize = 8;
 const PLACE_BITS: u32 = 26;
 const PLACE: Reference = (1 << PLACE_BITS) - 1;
 const OFFSET_BITS: u32 = 16;
@@ -126,9 +128,9 @@ impl Arena {
         self.0.has_room(32 * changes)
     }
 
-    /// Begins a version that follows this one.
-    pub(super) fn begin(&mut self) {
-        self.0.begin(0);
+    /// Begins a version that follows this one and has so many changes.
+    pub(super) fn begin(&mut self, changes: usize) {
+        self.0.begin(changes * EACH);
     }
 
     /// How many lines that it did not change this version is to move.

@@ -59,7 +59,7 @@ impl Members4 {
         }
         // However many feeds list them.
         short.dedup();
-        members.arena.begin();
+        members.arena.begin(short.len());
         members.cover(&short);
         members.arena.finish();
         members

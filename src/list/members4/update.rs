@@ -47,7 +47,7 @@ impl Members4 {
             return Self::build(&rows);
         }
         let mut next = self.clone();
-        next.arena.begin();
+        next.arena.begin(long.len());
         // Two runs: both are in order.
         long.sort();
         next.fetch(long.iter().map(|dirty| (dirty.bits >> 16) as u16));
