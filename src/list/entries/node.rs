@@ -149,7 +149,8 @@ impl<'a> View<'a> {
         HEAD + slots + 1 + A::WORDS + if self.expires { slots } else { 0 }
     }
 
-    fn count(&self) -> u32 {
+    /// Rows in all of the subtree.
+    pub(super) fn count(&self) -> u32 {
         let count = self.words.get(self.present());
         count.copied().unwrap_or(0)
     }
@@ -181,6 +182,20 @@ impl<'a> View<'a> {
     pub(super) fn references(&self) -> &'a [u32] {
         self.words.get(..self.present()).unwrap_or_default()
     }
+}
+
+/// Replaces references of children that are there, and the count, in a node's block.
+pub(super) fn change(block: &mut [u32], children: &[(usize, Slot)], count: u32) {
+    let view = View::new(block);
+    let (map, first, end) = (
+        view.map,
+        HEAD + usize::from(view.owns),
+        HEAD + view.present(),
+    );
+    for (at, child) in children {
+        block[first + place(map, *at).1] = child.reference.word();
+    }
+    block[end] = count;
 }
 
 /// Replaces the references in a node's block, those of the own leaf and the children.

@@ -11,12 +11,13 @@ use std::sync::Arc;
 use super::arena::{Arena, Reference};
 use super::build::{directory, words};
 use super::leaf::{self, Rows};
-use super::node::{Children, Node, View};
+use super::node::{self, Children, Node, View};
 use super::walk::Walk;
-use super::{AIM, COLLAPSE, Entries, PAGE, Page, Slot};
+use super::{AIM, COLLAPSE, Entries, MOST, PAGE, Page, Slot};
 use crate::bits::Bits;
 use crate::digest::{Digest, Fact};
-use crate::row::Row;
+use crate::list::arena::Place;
+use crate::row::{Expiry, Row};
 
 /// About how many words a change writes, its leaf and its share of the nodes.
 const EACH: usize = 64;
@@ -199,16 +200,68 @@ impl Arena {
         changes: &[Change<A>],
         done: &mut Changes<'_, A>,
     ) -> Slot {
-        let view = View::new(self.at(slot.reference.place()));
+        let place = slot.reference.place();
+        let view = View::new(self.at(place));
+        let (depth, origin) = (view.depth, view.origin::<A>());
+        let is_beneath = |Change { row, .. }: &Change<A>| {
+            row.length >= depth + view.stride && row.bits().shared(origin) >= depth
+        };
+        // Nearly always.
+        if slot.earliest == Expiry::NEVER && changes.iter().all(is_beneath) {
+            return self.changed_children(place, changes, done);
+        }
         let node = Node::<A>::read(view);
         let length = view.length::<A>();
-        self.forget(slot.reference.place(), length);
+        self.forget(place, length);
         let taken = Taken {
             node,
             own: None,
             child: None,
         };
         self.changed(taken, changes, done)
+    }
+
+    /// A node in which nothing expires, after changes beneath its children: but for their references and the count it
+    /// stays what it was, unless some child is new, or gone.
+    fn changed_children<A: Bits>(
+        &mut self,
+        place: Place,
+        changes: &[Change<A>],
+        done: &mut Changes<'_, A>,
+    ) -> Slot {
+        let view = View::new(self.at(place));
+        let (depth, stride, count) = (view.depth, view.stride, view.count());
+        let length = view.length::<A>();
+        let before = (done.added, done.removed);
+        let index = |change: &Change<A>| change.row.bits().index(depth, stride);
+        let mut children = Vec::with_capacity(changes.len().min(1 << MOST));
+        let mut is_alike = true;
+        for part in changes.chunk_by(|a, b| index(a) == index(b)) {
+            let at = part.first().map_or(0, index);
+            let old = Slot {
+                reference: View::new(self.at(place)).child(at),
+                earliest: Expiry::NEVER,
+            };
+            let new = self.update(old, part, done);
+            is_alike &= old.reference.is_none() == new.reference.is_none();
+            is_alike &= new.earliest == Expiry::NEVER;
+            children.push((at, new));
+        }
+        let count = count + (done.added - before.0) as u32 - (done.removed - before.1) as u32;
+        if is_alike && count > COLLAPSE {
+            let place = self.shift(place, length, |block| node::change(block, &children, count));
+            return Slot {
+                reference: Reference::to(true, place),
+                earliest: Expiry::NEVER,
+            };
+        }
+        let mut node = Node::<A>::read(View::new(self.at(place)));
+        self.forget(place, length);
+        for (at, child) in children {
+            node.children.set(at, child);
+        }
+        node.count = count;
+        self.place_node(&node)
     }
 
     /// A node that was taken out, after changes.
@@ -266,9 +319,14 @@ impl Arena {
             node.children.set(at, self.changed(*taken, &[], done));
         }
         node.count = node.count + (done.added - before.0) as u32 - (done.removed - before.1) as u32;
+        self.place_node(&node)
+    }
+
+    /// A node as a block, or what it says in fewer.
+    fn place_node<A: Bits>(&mut self, node: &Node<A>) -> Slot {
         if node.count > COLLAPSE {
             // Else nodes that once told rows apart would pile up above those that are left.
-            return node.only_child().unwrap_or_else(|| self.node(&node));
+            return node.only_child().unwrap_or_else(|| self.node(node));
         }
         let mut rows: Vec<Row<A>> = Vec::with_capacity(node.count as usize);
         for slot in node.slots() {
